@@ -1,0 +1,34 @@
+import type * as Tf from '@tensorflow/tfjs';
+import type { Ops } from './ops/ops.js';
+
+export const deviceNames = ['webgpu', 'tensorflow', 'wasm', 'cpu'] as const;
+export type DeviceName = (typeof deviceNames)[number];
+
+/** What a device can do beyond the reference ops. */
+export interface Capabilities {
+  /** A GPU does the work (a software adapter such as lavapipe is none). */
+  readonly isGpu: boolean;
+  /** Same inputs, same bits, from run to run. */
+  readonly isDeterministic: boolean;
+  /** Free text for people: library version, adapter, threads. */
+  readonly description: string;
+}
+
+/**
+ * One tfjs device with the ops of the model parts. tfjs has one active backend in a process: the last created one.
+ * Packages take a `Backend` and never call `tf.setBackend`.
+ */
+export interface Backend {
+  readonly name: DeviceName;
+  readonly tf: typeof Tf;
+  readonly ops: Ops;
+  readonly capabilities: Capabilities;
+  /** Why this device was chosen: shown to people when `device: 'auto'`. */
+  readonly reason: string;
+  /**
+   * Resolves when the device has no error to report; rejects with the first one since the last call.
+   * WebGPU validation errors reach nobody otherwise.
+   */
+  checkErrors(): Promise<void>;
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,16 @@
+export { type ShapePattern, assertShape } from './assertShape.js';
+export { type Backend, type Capabilities, type DeviceName, deviceNames } from './backend.js';
+export { type BackendOptions, createBackend } from './createBackend.js';
+export {
+  ConfigError,
+  type ErrorPlace,
+  ImageError,
+  MuseError,
+  ShapeError,
+  UnsupportedBackendError,
+  WeightError,
+} from './errors.js';
+export type { AttentionOptions, Conv2dOptions, Ops } from './ops/ops.js';
+export { referenceOps } from './ops/referenceOps.js';
+export { gumbel, normal, permutation, type RandomStream, randomUint32, uniform } from './random/draws.js';
+export { philox4x32 } from './random/philox.js';

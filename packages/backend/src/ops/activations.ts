@@ -1,0 +1,28 @@
+import * as tf from '@tensorflow/tfjs';
+
+/** @see Ops.gelu — Hendrycks & Gimpel 2016, arXiv 1606.08415. */
+export function gelu(x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.mul(tf.mul(x, 0.5), tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2)))));
+}
+
+/** @see Ops.geluTanh */
+export function geluTanh(x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const cubic = tf.mul(tf.mul(tf.square(x), x), 0.044715);
+    const inner = tf.mul(tf.add(x, cubic), Math.sqrt(2 / Math.PI));
+    return tf.mul(tf.mul(x, 0.5), tf.add(1, tf.tanh(inner)));
+  });
+}
+
+/** @see Ops.geglu — Shazeer 2020, arXiv 2002.05202. */
+export function geglu(x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const [value, gate] = tf.split(x, 2, x.rank - 1) as [tf.Tensor, tf.Tensor];
+    return tf.mul(value, gelu(gate));
+  });
+}
+
+/** @see Ops.silu */
+export function silu(x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.mul(x, tf.sigmoid(x)));
+}

@@ -1,0 +1,11 @@
+export {
+  countParameters,
+  type Initializer,
+  initParameters,
+  type Layout,
+  memoryShape,
+  type Parameters,
+  type ParameterSpec,
+  toFilePermutation,
+  toMemoryPermutation,
+} from './parameters.js';
