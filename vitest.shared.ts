@@ -16,6 +16,8 @@ export function museVitest(overrides: ViteUserConfig['test'] = {}): ViteUserConf
     },
     test: {
       include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+      passWithNoTests: false,
+      reporters: ['default', ['json', { outputFile: 'reports/test.json' }]],
       pool: 'forks',
       maxWorkers: 2,
       testTimeout: 120_000,
