@@ -20,6 +20,8 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   readonly layout: Layout;
   readonly init: Initializer;
+  /** In memory; a file may hold any float, or any integer, type. Default float32. */
+  readonly dtype?: 'float32' | 'int32';
   /** False for buffers that no gradient reaches (an EMA codebook). Default true. */
   readonly isTrainable?: boolean;
 }
@@ -67,7 +69,7 @@ export function initParameters(backend: Backend, specs: readonly ParameterSpec[]
       const values = Float32Array.from(normal({ seed, stage: INIT_STAGE, step: index }, size), (x) => x * init.std);
       parameters.set(spec.name, tfjs.tensor(values, shape, 'float32'));
     } else {
-      parameters.set(spec.name, init.kind === 'ones' ? tfjs.ones(shape) : tfjs.zeros(shape));
+      parameters.set(spec.name, init.kind === 'ones' ? tfjs.ones(shape, spec.dtype) : tfjs.zeros(shape, spec.dtype));
     }
   });
   return parameters;

@@ -1,0 +1,53 @@
+import { WeightError } from '@muse/backend';
+import { type FolderSource, subFolder } from './byteSource.js';
+import { type Checkpoint, openCheckpoint } from './checkpoint.js';
+import { type ModelIndex, parseModelIndex } from './modelIndex.js';
+import { readJson } from './readFile.js';
+
+/** One part of a model: its sub-folder with config.json and weights. */
+export interface ModelComponent {
+  readonly name: string;
+  /** config.json, parsed; the component's own package checks it. */
+  readonly config: unknown;
+  /** The sub-folder. */
+  readonly folder: FolderSource;
+  /** Opens the weights; the caller closes them. */
+  checkpoint(): Promise<Checkpoint>;
+}
+
+export interface ModelFolder {
+  readonly index: ModelIndex;
+  /** @throws WeightError when the index has no such component or its config.json can't be read */
+  component(name: string): Promise<ModelComponent>;
+}
+
+/**
+ * Opens a model folder: model_index.json, and for each component a sub-folder with config.json and model.safetensors.
+ * Only the index is read.
+ *
+ * @throws WeightError when the folder has no readable model_index.json
+ * @throws ConfigError that names the field which is wrong in it
+ */
+export async function openModelFolder(folder: FolderSource): Promise<ModelFolder> {
+  const place = { package: 'checkpoint', in: 'openModelFolder' };
+  if (!(await folder.has('model_index.json'))) {
+    throw new WeightError(place, `expected a model folder with model_index.json at ${folder.location}, got none`);
+  }
+  const index = parseModelIndex(await readJson(folder, 'model_index.json'), `${folder.location}/model_index.json`);
+  return {
+    index,
+    async component(name) {
+      if (!Object.hasOwn(index.components, name)) {
+        const names = Object.keys(index.components).join(', ');
+        throw new WeightError(place, `expected a component ${name} in ${folder.location}, got only ${names}`);
+      }
+      const inner = subFolder(folder, name);
+      return {
+        name,
+        config: await readJson(inner, 'config.json'),
+        folder: inner,
+        checkpoint: () => openCheckpoint(inner),
+      };
+    },
+  };
+}
