@@ -1,0 +1,208 @@
+import { gumbel, MuseError, ShapeError, uniform } from '@muse/backend';
+import { type DecodeOptions, type Logits, type ResolvedDecodeOptions, resolveDecodeOptions } from './decodeOptions.js';
+import { guidanceScaleAt } from './guidance.js';
+import { haltonOrder } from './haltonOrder.js';
+import { numMaskedAfter } from './maskSchedule.js';
+import { guideLogits, sampleToken } from './sampleToken.js';
+import { choiceTemperatureAt } from './settings.js';
+
+/** One step of a decode. The arrays are the receiver's own. */
+export interface DecodeStep {
+  /** k in 1 … numSteps. */
+  readonly step: number;
+  readonly numSteps: number;
+  /** i32 [B·S] after this step; masked positions hold the mask token. */
+  readonly tokenIds: Int32Array;
+  /** i32 [B·S]: `tokenIds` with each masked position filled with what was last sampled for it, to look at on the way. */
+  readonly candidates: Int32Array;
+  /** 1 where this step decided a token, u8 [B·S]. */
+  readonly decided: Uint8Array;
+  /** Probability (temperature 1, guided logits) that each candidate had when it was sampled, f32 [B·S]; 1 where given. */
+  readonly confidence: Float32Array;
+  /** Positions still masked, per image. */
+  readonly numMasked: readonly number[];
+  /** t of this step. */
+  readonly guidanceScale: number;
+}
+
+/** Random stream stages, u32: what is drawn in the upper half, which decode of an image in the lower one. */
+const TOKEN_STAGE = 0x5a01 << 16;
+const CHOICE_STAGE = 0x5a02 << 16;
+
+const place = { package: 'sampler', in: 'decode' };
+
+/**
+ * Parallel decoding of masked tokens (Chang et al. 2022, MaskGIT, section 3.2; Chang et al. 2023, Muse, section 2.8).
+ * Each step samples a token for every masked position from (1 + t)·conditional − t·unconditional, decides some of them
+ * and leaves exactly ⌊n₀·γ(k/N)⌋ masked, n₀ those masked at the start. Known tokens never change; none is masked at the
+ * end. With order `confidence` the tokens of the highest log-probability + choice temperature · Gumbel noise are
+ * decided, of equal ones the first; with `halton` the next of the Halton sequence.
+ *
+ * Random numbers depend on (seed, stage, step, position) alone: an image's tokens do not depend on its batch.
+ * If nothing is masked, there is no step and the network is not asked; nor is it in a step that decides nothing.
+ *
+ * Deviations from MaskGIT: no clamp of the mask to at least one token, ties never unmask more than asked.
+ *
+ * @returns the steps; the generator's return value is the token ids at the end, i32 [B·S]
+ * @throws ConfigError at once for an option out of its range
+ * @throws ShapeError while iterating, if the logits have another size than B·S·V
+ * @throws MuseError while iterating, if logits of a position are NaN or infinite
+ * @throws the signal's reason (an AbortError) while iterating, before and after each call of the network
+ */
+export function decode(options: DecodeOptions): AsyncGenerator<DecodeStep, Int32Array, void> {
+  return run(resolveDecodeOptions(options));
+}
+
+/** Decodes to the end. @returns i32 [B·S]; throws what `decode` throws */
+export async function decodeTokens(options: DecodeOptions): Promise<Int32Array> {
+  const steps = decode(options);
+  for (;;) {
+    const { done, value } = await steps.next();
+    if (done) return value;
+  }
+}
+
+/** What moves while decoding. */
+interface State {
+  readonly tokenIds: Int32Array;
+  readonly candidates: Int32Array;
+  readonly confidence: Float32Array;
+  /** log-probability of the candidates, f64 [B·S]. */
+  readonly logProbability: Float64Array;
+}
+
+async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, Int32Array, void> {
+  const { settings, seeds, grid, maskTokenId, signal } = options;
+  const { numSteps, maskSchedule } = settings;
+  const seqLen = grid[0] * grid[1];
+  const tokenIds = options.tokenIds.slice();
+  const state: State = {
+    tokenIds,
+    candidates: tokenIds.slice(),
+    confidence: Float32Array.from(tokenIds, (id) => (id === maskTokenId ? 0 : 1)),
+    logProbability: new Float64Array(tokenIds.length),
+  };
+  const masked = seeds.map((_, b) => maskedPositions(tokenIds.subarray(b * seqLen, (b + 1) * seqLen), maskTokenId));
+  const numAtStart = masked.map((positions) => positions.length);
+  const rank = settings.order === 'halton' ? rankOf(haltonOrder(grid)) : undefined;
+  signal?.throwIfAborted();
+  if (numAtStart.every((n) => n === 0)) return tokenIds;
+
+  for (let step = 1; step <= numSteps; step++) {
+    const numLeft = numAtStart.map((n) => numMaskedAfter(maskSchedule, n, step, numSteps));
+    const guidanceScale = guidanceScaleAt(settings, step, numSteps);
+    const decided = new Uint8Array(tokenIds.length);
+    if (masked.some((positions, b) => positions.length > numLeft[b]!)) {
+      const logits = await askNetwork(options, state, step, guidanceScale);
+      masked.forEach((positions, b) => {
+        const context = { options, state, logits, step, guidanceScale, image: b };
+        sampleCandidates(context, positions);
+        const order = decisionOrder(context, positions, rank);
+        const numDecided = positions.length - numLeft[b]!;
+        for (const position of order.slice(0, numDecided)) {
+          const at = b * seqLen + position;
+          tokenIds[at] = state.candidates[at]!;
+          decided[at] = 1;
+        }
+        masked[b] = order.slice(numDecided).sort((p, q) => p - q);
+      });
+    }
+    yield {
+      step,
+      numSteps,
+      tokenIds: tokenIds.slice(),
+      candidates: state.candidates.slice(),
+      decided,
+      confidence: state.confidence.slice(),
+      numMasked: masked.map((positions) => positions.length),
+      guidanceScale,
+    };
+  }
+  return tokenIds;
+}
+
+async function askNetwork(
+  options: ResolvedDecodeOptions,
+  { tokenIds }: State,
+  step: number,
+  guidanceScale: number,
+): Promise<Logits> {
+  const { settings, codebookSize, signal } = options;
+  const needsUnconditional = guidanceScale !== 0;
+  signal?.throwIfAborted();
+  const request = { step, numSteps: settings.numSteps, needsUnconditional };
+  const logits = await options.tokensToLogits(tokenIds.slice(), request);
+  signal?.throwIfAborted();
+  const size = tokenIds.length * codebookSize;
+  const sizes = {
+    conditional: logits.conditional?.length,
+    ...(needsUnconditional && { unconditional: logits.unconditional?.length }),
+  };
+  for (const [name, got] of Object.entries(sizes)) {
+    if (got !== size) {
+      const expected = `${size} ${name} logits (B·S ${tokenIds.length} × V ${codebookSize})`;
+      throw new ShapeError(place, `expected tokensToLogits to give ${expected}, got ${got ?? 'none'}`);
+    }
+  }
+  return logits;
+}
+
+/** One image at one step. */
+interface ImageStep {
+  readonly options: ResolvedDecodeOptions;
+  readonly state: State;
+  readonly logits: Logits;
+  readonly step: number;
+  readonly guidanceScale: number;
+  /** Index in the batch. */
+  readonly image: number;
+}
+
+function sampleCandidates(
+  { options, state, logits, step, guidanceScale, image }: ImageStep,
+  positions: number[],
+): void {
+  const { settings, seeds, grid, codebookSize, stage } = options;
+  const seqLen = grid[0] * grid[1];
+  const draws = uniform({ seed: seeds[image]!, stage: (TOKEN_STAGE | stage) >>> 0, step }, seqLen);
+  const guided = new Float64Array(codebookSize);
+  const scratch = new Float64Array(codebookSize);
+  for (const position of positions) {
+    const at = image * seqLen + position;
+    guideLogits({ ...logits, offset: at * codebookSize, guidanceScale }, guided);
+    const sampled = sampleToken(guided, settings, draws[position]!, scratch);
+    if (!sampled) {
+      const where = `step ${step}, image ${image}, position ${position}`;
+      throw new MuseError(place, `expected finite logits, got NaN or infinity at ${where}`);
+    }
+    state.candidates[at] = sampled.tokenId;
+    state.logProbability[at] = sampled.logProbability;
+    state.confidence[at] = Math.exp(sampled.logProbability);
+  }
+}
+
+/** The masked positions in the order in which they would be decided. */
+function decisionOrder({ options, state, step, image }: ImageStep, positions: number[], rank?: Int32Array): number[] {
+  if (rank) return [...positions].sort((p, q) => rank[p]! - rank[q]!);
+  const { settings, seeds, grid, stage } = options;
+  const seqLen = grid[0] * grid[1];
+  const temperature = choiceTemperatureAt(settings, step);
+  const noise = gumbel({ seed: seeds[image]!, stage: (CHOICE_STAGE | stage) >>> 0, step }, seqLen);
+  const score = (position: number) =>
+    state.logProbability[image * seqLen + position]! + (temperature === 0 ? 0 : temperature * noise[position]!);
+  const scores = new Map(positions.map((position) => [position, score(position)]));
+  return [...positions].sort((p, q) => scores.get(q)! - scores.get(p)! || p - q);
+}
+
+function maskedPositions(tokenIds: Int32Array, maskTokenId: number): number[] {
+  return Array.from(tokenIds.keys()).filter((position) => tokenIds[position] === maskTokenId);
+}
+
+/** Inverse of a permutation. */
+function rankOf(order: Int32Array): Int32Array {
+  const rank = new Int32Array(order.length);
+  order.forEach((position, index) => {
+    rank[position] = index;
+  });
+  return rank;
+}

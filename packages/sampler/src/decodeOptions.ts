@@ -1,0 +1,98 @@
+import { ConfigError } from '@muse/backend';
+import { resolveSamplingSettings, type SamplingSettings, shown } from './settings.js';
+
+/** What a step asks of the network. */
+export interface LogitsRequest {
+  /** k in 1 … numSteps. */
+  readonly step: number;
+  readonly numSteps: number;
+  /** False when the guidance of this step is 0: `unconditional` would not be looked at. */
+  readonly needsUnconditional: boolean;
+}
+
+/** What the network answers, f32 [B·S·V] each. The sampler reads them before its next call and keeps neither. */
+export interface Logits {
+  readonly conditional: Float32Array;
+  /** Logits without the prompt, or with the negative prompt. */
+  readonly unconditional?: Float32Array;
+}
+
+export interface DecodeOptions extends Partial<SamplingSettings> {
+  /** The network. @param tokenIds i32 [B·S], a copy; masked positions hold `maskTokenId` */
+  tokensToLogits(tokenIds: Int32Array, request: LogitsRequest): Promise<Logits>;
+  /** i32 [B·S], left as it is. Positions equal to `maskTokenId` are decided, all others are kept. */
+  readonly tokenIds: Int32Array;
+  /** One per image, integers in [0, 2^53). */
+  readonly seeds: readonly number[];
+  readonly grid: readonly [height: number, width: number];
+  /** V. */
+  readonly codebookSize: number;
+  /** Outside of [0, V), so that the network can't choose it. */
+  readonly maskTokenId: number;
+  /** Sets decodes of one image apart that share its seed (base 0, super-resolution 1), u16. Default 0. */
+  readonly stage?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Options that are checked and complete. */
+export interface ResolvedDecodeOptions extends Omit<DecodeOptions, keyof SamplingSettings | 'stage'> {
+  readonly settings: SamplingSettings;
+  readonly stage: number;
+}
+
+const place = { package: 'sampler', in: 'decode' };
+
+function check(isValid: boolean, expected: string, got: unknown): void {
+  if (!isValid) throw new ConfigError(place, `expected ${expected}, got ${shown(got)}`);
+}
+
+function isIntegerIn(value: unknown, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+/** @throws ConfigError on the first option out of its range */
+export function resolveDecodeOptions(options: DecodeOptions): ResolvedDecodeOptions {
+  const settings = resolveSamplingSettings(options);
+  const { tokensToLogits, tokenIds, seeds, grid, codebookSize, maskTokenId, stage = 0, signal } = options;
+  check(typeof tokensToLogits === 'function', 'tokensToLogits to be a function', typeof tokensToLogits);
+  check(
+    Array.isArray(grid) && grid.length === 2 && grid.every((side) => isIntegerIn(side, 1, 2 ** 20)),
+    'grid to be [h, w], integers of at least 1',
+    grid,
+  );
+  check(isIntegerIn(codebookSize, 1, 2 ** 31 - 1), 'codebookSize to be an integer of at least 1', codebookSize);
+  check(
+    isIntegerIn(maskTokenId, -(2 ** 31), 2 ** 31 - 1) && (maskTokenId < 0 || maskTokenId >= codebookSize),
+    `maskTokenId to be an integer outside of the codebook's [0, ${codebookSize})`,
+    maskTokenId,
+  );
+  check(
+    Array.isArray(seeds) && seeds.length > 0 && seeds.every((seed) => isIntegerIn(seed, 0, Number.MAX_SAFE_INTEGER)),
+    'seeds to be one integer in [0, 2^53) per image',
+    seeds,
+  );
+  check(isIntegerIn(stage, 0, 0xffff), 'stage to be an integer in [0, 65535]', stage);
+  const seqLen = grid[0] * grid[1];
+  check(
+    tokenIds instanceof Int32Array && tokenIds.length === seeds.length * seqLen,
+    `tokenIds to be an Int32Array of ${seeds.length} × ${seqLen} ids (images × grid)`,
+    tokenIds instanceof Int32Array ? `${tokenIds.length} ids` : typeof tokenIds,
+  );
+  const strange = tokenIds.findIndex((id) => id !== maskTokenId && (id < 0 || id >= codebookSize));
+  check(
+    strange === -1,
+    `every token id to be maskTokenId ${maskTokenId} or in [0, ${codebookSize})`,
+    `${tokenIds[strange]} at position ${strange}`,
+  );
+  return {
+    settings,
+    tokensToLogits: tokensToLogits.bind(options),
+    tokenIds,
+    seeds,
+    grid,
+    codebookSize,
+    maskTokenId,
+    stage,
+    signal,
+  };
+}

@@ -1,0 +1,18 @@
+export { type DecodeStep, decode, decodeTokens } from './decode.js';
+export type { DecodeOptions, Logits, LogitsRequest } from './decodeOptions.js';
+export {
+  type GuidanceOptions,
+  type GuidanceSchedule,
+  guidanceScaleAt,
+  guidanceSchedules,
+} from './guidance.js';
+export { haltonOrder } from './haltonOrder.js';
+export { type MaskSchedule, maskRatio, maskSchedules, numMaskedAfter } from './maskSchedule.js';
+export {
+  type DecodeOrder,
+  decodeOrders,
+  defaultSamplingSettings,
+  resolveSamplingSettings,
+  type SamplingSettings,
+  settingNames,
+} from './settings.js';
