@@ -28,10 +28,10 @@ export function maskRatio(schedule: MaskSchedule, ratio: number): number {
 }
 
 /**
- * Room for rounding: n·γ that is an integer on paper may come out just below it (10 · (1 − 9/10) = 0.999…).
- * Far above the error of n·γ at f64 for any grid, far below the distance of a true fraction from the next integer.
+ * Room for the rounding of γ, which lies within some 1e-16 of its true value: n·γ that is an integer on paper may come
+ * out just below it (10 · (1 − 9/10) = 0.999…).
  */
-const ROUNDING = 1e-9;
+const ROUNDING = 1e-14;
 
 /**
  * How many of `numMasked` tokens stay masked after a step: exactly ⌊n₀·γ(k/N)⌋. Unlike MaskGIT and diffusers, nothing
@@ -41,5 +41,5 @@ const ROUNDING = 1e-9;
  * @param step k in 1 … numSteps
  */
 export function numMaskedAfter(schedule: MaskSchedule, numMasked: number, step: number, numSteps: number): number {
-  return Math.floor(numMasked * maskRatio(schedule, step / numSteps) + ROUNDING);
+  return Math.floor(numMasked * (maskRatio(schedule, step / numSteps) + ROUNDING));
 }
