@@ -1,0 +1,17 @@
+export {
+  resolveT5Config,
+  type T5Activation,
+  type T5Config,
+  type T5PresetName,
+  t5Activations,
+  t5ConfigJson,
+  t5Presets,
+} from './config.js';
+export { loadT5Encoder } from './loadT5Encoder.js';
+export { t5Parameters } from './parameters.js';
+export { relativePositionBuckets } from './relativePosition.js';
+export { T5Encoder, type TextStates } from './t5Encoder.js';
+export { sentencePieceToTokenizerJson } from './tokenizer/sentencePieceToTokenizerJson.js';
+export { type SentencePieceOptions, T5Tokenizer, type TokenBatch } from './tokenizer/t5Tokenizer.js';
+export type { AddedTokenJson, TokenizerJson } from './tokenizer/tokenizerJson.js';
+export { wordVocabularyTokenizer } from './tokenizer/wordVocabularyTokenizer.js';

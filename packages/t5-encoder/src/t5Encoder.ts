@@ -1,0 +1,151 @@
+import { assertShape, type Backend, ConfigError, WeightError } from '@muse/backend';
+import type { Parameters } from '@muse/checkpoint';
+import * as tf from '@tensorflow/tfjs';
+import type { T5Config } from './config.js';
+import { positionBiasName, t5Parameters } from './parameters.js';
+import { relativePositionBuckets } from './relativePosition.js';
+import type { T5Tokenizer } from './tokenizer/t5Tokenizer.js';
+
+export interface TextStates {
+  /** f32 [B, T, D]. At padding the values are whatever the network makes of a padding token: use the mask. */
+  readonly embeds: tf.Tensor3D;
+  /** f32 [B, T], 1 where there is a token, 0 at padding. */
+  readonly mask: tf.Tensor2D;
+}
+
+const place = (where: string) => ({ package: 't5-encoder', in: where });
+
+/**
+ * The T5 encoder (Raffel et al. 2020, arXiv 1910.10683; gated feed-forward of v1.1: Shazeer 2020, arXiv 2002.05202).
+ *
+ * Per layer x += attention(rmsNorm(x)), x += feedForward(rmsNorm(x)), then a last rmsNorm. Scores are q·kᵀ + position bias,
+ * not divided by √K; there are no biases and, as this is for inference and small joint training, no dropout.
+ */
+export class T5Encoder {
+  /** @param parameters tensors by name in memory layout, read at each call (so they may be variables in training); `dispose` frees them */
+  constructor(
+    readonly backend: Backend,
+    readonly config: T5Config,
+    readonly parameters: Parameters,
+    readonly tokenizer?: T5Tokenizer,
+  ) {
+    if (tokenizer && tokenizer.vocabSize > config.vocabSize) {
+      throw new ConfigError(
+        place('T5Encoder'),
+        `expected a tokenizer of at most vocabSize = ${config.vocabSize} ids, got one of ${tokenizer.vocabSize}`,
+      );
+    }
+    const missing = t5Parameters(config).filter(({ name }) => !parameters.has(name));
+    if (missing.length > 0) {
+      throw new WeightError(
+        place('T5Encoder'),
+        `expected parameters ${missing.map(({ name }) => name).join(', ')}, got none`,
+      );
+    }
+  }
+
+  /**
+   * Hidden states of token ids. Differentiable in the parameters. The caller owns the result.
+   *
+   * Keys at padding are hidden; the states at padding positions themselves are not zeroed.
+   *
+   * @param ids i32 [B, T] in [0, vocabSize)
+   * @param mask f32 [B, T], 1 = token, 0 = padding
+   * @returns f32 [B, T, D]
+   * @throws ShapeError if the two shapes differ or are not of rank 2
+   */
+  forward(ids: tf.Tensor2D, mask: tf.Tensor2D): tf.Tensor3D {
+    const { B, T } = assertShape(place('forward'), 'ids', ids, ['B', 'T']) as { B: number; T: number };
+    assertShape(place('forward'), 'mask', mask, [B, T]);
+    const { ops } = this.backend;
+    const { layerNormEpsilon: epsilon, numLayers } = this.config;
+    return tf.tidy(() => {
+      const bias = this.positionBias(T); // f32 [1, N, T, T]
+      let x = ops.embedding(this.get('shared.weight') as tf.Tensor2D, ids); // f32 [B, T, D]
+      for (let layer = 0; layer < numLayers; layer++) {
+        const block = `encoder.block.${layer}.layer`;
+        const attentionInput = ops.rmsNorm(x, this.get(`${block}.0.layer_norm.weight`) as tf.Tensor1D, epsilon);
+        x = tf.add(x, this.selfAttention(`${block}.0.SelfAttention`, attentionInput, bias, mask));
+        const feedForwardInput = ops.rmsNorm(x, this.get(`${block}.1.layer_norm.weight`) as tf.Tensor1D, epsilon);
+        x = tf.add(x, this.feedForward(`${block}.1.DenseReluDense`, feedForwardInput));
+      }
+      return ops.rmsNorm(x, this.get('encoder.final_layer_norm.weight') as tf.Tensor1D, epsilon) as tf.Tensor3D;
+    });
+  }
+
+  /**
+   * Texts to hidden states, padded or cut to `maxLength` tokens (cut texts keep their `</s>`). The caller owns both tensors.
+   *
+   * @param texts at least one; an empty text is `</s>` alone
+   * @param options.maxLength tokens per text; `config.maxLength` if left out
+   * @throws ConfigError without a tokenizer, without texts, or if `maxLength` is no whole number of at least 1
+   */
+  encode(
+    texts: readonly string[],
+    { maxLength = this.config.maxLength }: { readonly maxLength?: number } = {},
+  ): TextStates {
+    if (!this.tokenizer)
+      throw new ConfigError(place('encode'), 'expected an encoder with a tokenizer, got one without');
+    const { ids, mask, shape } = this.tokenizer.encodeBatch(texts, maxLength);
+    return tf.tidy(() => {
+      const maskTensor = tf.tensor2d(mask, shape, 'float32');
+      return { embeds: this.forward(tf.tensor2d(ids, shape, 'int32'), maskTensor), mask: maskTensor };
+    });
+  }
+
+  /** Frees the parameters. */
+  dispose(): void {
+    for (const tensor of this.parameters.values()) tensor.dispose();
+    this.parameters.clear();
+  }
+
+  /** @returns f32 [1, N, T, T], from the bias table by an embedding lookup, so that the table gets its gradient */
+  private positionBias(seqLen: number): tf.Tensor4D {
+    const { relativeAttentionNumBuckets, relativeAttentionMaxDistance } = this.config;
+    const buckets = relativePositionBuckets(seqLen, relativeAttentionNumBuckets, relativeAttentionMaxDistance);
+    const table = this.get(positionBiasName) as tf.Tensor2D; // f32 [buckets, N]
+    const perPair = this.backend.ops.embedding(table, tf.tensor2d(buckets, [seqLen, seqLen], 'int32')); // f32 [T, T, N]
+    return tf.expandDims(tf.transpose(perPair, [2, 0, 1]), 0) as tf.Tensor4D;
+  }
+
+  /** @param x f32 [B, T, D] */
+  private selfAttention(name: string, x: tf.Tensor, bias: tf.Tensor4D, mask: tf.Tensor2D): tf.Tensor {
+    const { ops } = this.backend;
+    const project = (part: string) => ops.linear(x, this.get(`${name}.${part}.weight`) as tf.Tensor2D) as tf.Tensor3D;
+    const options = { numHeads: this.config.numHeads, scale: 1, bias, keyMask: mask };
+    const mixed = ops.attention(project('q'), project('k'), project('v'), options); // f32 [B, T, N·K]
+    return ops.linear(mixed, this.get(`${name}.o.weight`) as tf.Tensor2D);
+  }
+
+  /** @param x f32 [B, T, D] */
+  private feedForward(name: string, x: tf.Tensor): tf.Tensor {
+    const project = (input: tf.Tensor, part: string) =>
+      this.backend.ops.linear(input, this.get(`${name}.${part}.weight`) as tf.Tensor2D);
+    const inner = this.config.isGated
+      ? tf.mul(this.activate(project(x, 'wi_0')), project(x, 'wi_1')) // f32 [B, T, F]
+      : this.activate(project(x, 'wi'));
+    return project(inner, 'wo');
+  }
+
+  private activate(x: tf.Tensor): tf.Tensor {
+    const { activation } = this.config;
+    switch (activation) {
+      case 'relu':
+        return tf.relu(x);
+      case 'gelu':
+        return this.backend.ops.gelu(x);
+      case 'gelu_new':
+        return this.backend.ops.geluTanh(x);
+      case 'silu':
+        return this.backend.ops.silu(x);
+      default:
+        return activation satisfies never;
+    }
+  }
+
+  private get(name: string): tf.Tensor {
+    const tensor = this.parameters.get(name);
+    if (!tensor) throw new WeightError(place('forward'), `expected parameter ${name}, got none (disposed?)`);
+    return tensor;
+  }
+}
