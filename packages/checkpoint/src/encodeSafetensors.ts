@@ -1,6 +1,6 @@
-import { ConfigError } from '@muse/backend';
+import { ConfigError, ShapeError } from '@muse/backend';
 import { MAX_HEADER_BYTES, METADATA_KEY } from './safetensorsHeader.js';
-import { type DType, dtypeSizes, elementCount, encodeTensor, type TensorData } from './tensorData.js';
+import { type DType, dtypeSizes, elementCount, encodeTensor, isDType, isSizes, type TensorData } from './tensorData.js';
 
 export type TensorsByName = ReadonlyMap<string, TensorData> | Readonly<Record<string, TensorData>>;
 
@@ -19,6 +19,7 @@ export interface SafetensorsLayout {
 /**
  * The header of a file before its tensors are there, so that a writer needs one tensor in memory at a time.
  *
+ * @throws ShapeError on an unknown dtype or a shape that is none
  * @throws ConfigError on a reserved name or a header over the format's limit
  */
 export function layOutSafetensors(
@@ -26,6 +27,7 @@ export function layOutSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): SafetensorsLayout {
   if (infos.has(METADATA_KEY)) throw problem(`expected tensor names other than ${METADATA_KEY}`);
+  for (const [name, { dtype, shape }] of infos) checkForm(name, dtype, shape);
   const order = [...infos].sort(
     ([nameA, a], [nameB, b]) =>
       dtypeOrder.indexOf(a.dtype) - dtypeOrder.indexOf(b.dtype) || compareCodePoints(nameA, nameB),
@@ -71,6 +73,14 @@ export function encodeSafetensors(tensors: TensorsByName, metadata: Readonly<Rec
     offset += bytes.length;
   }
   return file;
+}
+
+function checkForm(name: string, dtype: unknown, shape: unknown): void {
+  if (isDType(dtype) && isSizes(shape)) return;
+  throw new ShapeError(
+    { package: 'checkpoint', in: 'encodeSafetensors' },
+    `expected for tensor ${name} sizes and one of ${Object.keys(dtypeSizes).join(', ')}, got ${dtype} [${shape}]`,
+  );
 }
 
 export function tensorMap(tensors: TensorsByName): ReadonlyMap<string, TensorData> {

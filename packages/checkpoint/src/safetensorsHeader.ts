@@ -1,7 +1,7 @@
 import { WeightError } from '@muse/backend';
 import type { ByteSource } from './byteSource.js';
 import { duplicateKey } from './duplicateKey.js';
-import { type DType, dtypeSizes, isDType, type TensorInfo } from './tensorData.js';
+import { type DType, dtypeSizes, isDType, isSizes, type TensorInfo } from './tensorData.js';
 
 /** Of the format (safetensors' MAX_HEADER_SIZE): a corrupt length must not make anyone read gigabytes of JSON. */
 export const MAX_HEADER_BYTES = 100_000_000;
@@ -138,10 +138,6 @@ function checkCoverage(file: string, entries: [string, TensorEntry][], dataStart
     const hint = end > fileBytes ? ': is it truncated?' : '';
     throw problem(file, `expected a file of ${end} bytes by its header, got ${fileBytes}${hint}`);
   }
-}
-
-function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -29,6 +29,11 @@ export interface TensorData {
   readonly data: TensorValues;
 }
 
+/** Sizes of a shape: integers from 0 on that a double counts exactly. */
+export function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
@@ -80,14 +85,11 @@ const arrayTypes = {
  */
 export function encodeTensor(name: string, { dtype, shape, data }: TensorData): Uint8Array {
   const count = elementCount(shape);
-  const isShape = shape.every((size) => Number.isSafeInteger(size) && size >= 0);
-  if (!isDType(dtype) || !isShape || !(data instanceof arrayTypes[dtype]) || data.length !== count) {
-    const expected = isDType(dtype)
-      ? `${arrayTypes[dtype].name} of ${count} values`
-      : `one of ${Object.keys(dtypeSizes).join(', ')}`;
+  if (!(data instanceof arrayTypes[dtype]) || data.length !== count) {
     throw new ShapeError(
       { package: 'checkpoint', in: 'encodeTensor' },
-      `expected for tensor ${name}, ${dtype} [${shape.join(', ')}], ${expected}, got ${data.constructor.name} of ${data.length}`,
+      `expected for tensor ${name}, ${dtype} [${shape.join(', ')}], ${arrayTypes[dtype].name} of ${count} values, ` +
+        `got ${data.constructor.name} of ${data.length}`,
     );
   }
   if (dtype === 'F16' || dtype === 'BF16') return narrow(name, dtype, data as Float32Array);

@@ -22,8 +22,10 @@ export async function writeChunksAtomic(
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   let file: FileHandle | undefined;
+  let isCreated = false;
   try {
     file = await open(temporary, 'wx');
+    isCreated = true;
     for await (const chunk of chunks) await writeAll(file, chunk);
     await file.sync();
     await file.close();
@@ -31,8 +33,9 @@ export async function writeChunksAtomic(
     await rename(temporary, path);
     await syncFolder(dirname(path));
   } catch (cause) {
-    await file?.close();
-    await rm(temporary, { force: true });
+    // What went wrong first is what people need to know, so a failing clean-up is not reported over it.
+    await file?.close().catch(() => {});
+    if (isCreated) await rm(temporary, { force: true }).catch(() => {});
     if (cause instanceof MuseError) throw cause;
     const place = { package: 'checkpoint', in: 'writeFileAtomic' };
     throw new ConfigError(place, `expected a path that can be written, got ${path}: ${reason(cause)}`, { cause });

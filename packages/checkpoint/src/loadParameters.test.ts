@@ -1,0 +1,160 @@
+import { readFile } from 'node:fs/promises';
+import { type Backend, createBackend, WeightError } from '@muse/backend';
+import { fixturePath } from '@muse/fixtures';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { memorySource } from './byteSource.js';
+import { type Checkpoint, openCheckpoint } from './checkpoint.js';
+import { encodeSafetensors, type TensorsByName } from './encodeSafetensors.js';
+import { type LoadParametersOptions, loadParameters } from './loadParameters.js';
+import type { Layout, ParameterSpec } from './parameters.js';
+
+let backend: Backend;
+beforeAll(async () => {
+  backend = await createBackend({ device: 'cpu' });
+});
+
+const spec = (name: string, shape: number[], layout: Layout = 'none', dtype?: 'int32'): ParameterSpec => ({
+  name,
+  shape,
+  layout,
+  init: { kind: 'zeros' },
+  ...(dtype ? { dtype } : {}),
+});
+const ramp = (length: number) => Float32Array.from({ length }, (_, i) => i);
+const opened = (tensors: TensorsByName) => openCheckpoint(memorySource('model', encodeSafetensors(tensors)));
+const load = async (tensors: TensorsByName, specs: ParameterSpec[], options?: LoadParametersOptions) =>
+  loadParameters(backend, await opened(tensors), specs, options);
+const values = async (parameters: Map<string, { data(): Promise<unknown> }>, name: string) => [
+  ...((await parameters.get(name)!.data()) as Iterable<number>),
+];
+
+describe('layouts', () => {
+  test('a linear weight [out, in] lies as [in, out]', async () => {
+    const data = ramp(6);
+    const parameters = await load({ w: { dtype: 'F32', shape: [3, 2], data } }, [spec('w', [3, 2], 'linear')]);
+    expect(parameters.get('w')!.shape).toEqual([2, 3]);
+    expect(await values(parameters, 'w')).toEqual([0, 2, 4, 1, 3, 5]);
+    parameters.get('w')!.dispose();
+  });
+
+  test('a convolution [out, in, kh, kw] lies as [kh, kw, in, out], as tf.transpose has it', async () => {
+    const shape = [7, 5, 3, 2];
+    const parameters = await load({ w: { dtype: 'F32', shape, data: ramp(210) } }, [spec('w', shape, 'conv')]);
+    const expected = backend.tf.tensor(ramp(210), shape).transpose([2, 3, 1, 0]);
+    expect(parameters.get('w')!.shape).toEqual(expected.shape);
+    expect(await values(parameters, 'w')).toEqual([...(await expected.data())]);
+    backend.tf.dispose([expected, parameters.get('w')!]);
+  });
+});
+
+describe('dtypes', () => {
+  test('every float becomes float32, every integer int32', async () => {
+    const half = Float32Array.of(1.5, -2);
+    const parameters = await load(
+      {
+        f16: { dtype: 'F16', shape: [2], data: half },
+        bf16: { dtype: 'BF16', shape: [2], data: half },
+        i8: { dtype: 'I8', shape: [2], data: Int8Array.of(-128, 127) },
+        u8: { dtype: 'U8', shape: [2], data: Uint8Array.of(0, 255) },
+        i32: { dtype: 'I32', shape: [2], data: Int32Array.of(-(2 ** 31), 2 ** 31 - 1) },
+        i64: { dtype: 'I64', shape: [2], data: BigInt64Array.of(-(2n ** 31n), 2n ** 31n - 1n) },
+      },
+      ['f16', 'bf16']
+        .map((name) => spec(name, [2]))
+        .concat(['i8', 'u8', 'i32', 'i64'].map((name) => spec(name, [2], 'none', 'int32'))),
+    );
+    expect([...parameters.values()].map(({ dtype }) => dtype)).toEqual([
+      'float32',
+      'float32',
+      ...Array(4).fill('int32'),
+    ]);
+    expect(await values(parameters, 'bf16')).toEqual([1.5, -2]);
+    expect(await values(parameters, 'i8')).toEqual([-128, 127]);
+    expect(await values(parameters, 'u8')).toEqual([0, 255]);
+    expect(await values(parameters, 'i64')).toEqual([-(2 ** 31), 2 ** 31 - 1]);
+    for (const tensor of parameters.values()) tensor.dispose();
+  });
+
+  test('an I64 out of int32’s range is a WeightError', async () => {
+    for (const value of [2n ** 31n, -(2n ** 31n) - 1n, 2n ** 32n]) {
+      const tensors = { w: { dtype: 'I64', shape: [2], data: BigInt64Array.of(0n, value) } } as const;
+      await expect(load(tensors, [spec('w', [2], 'none', 'int32')])).rejects.toThrow(
+        `model: expected values of I64 tensor w in the range of int32, got ${value} at 1`,
+      );
+    }
+  });
+});
+
+test('one error lists every missing, surplus, misshapen and mistyped tensor, before anything is read', async () => {
+  const checkpoint = await opened({
+    good: { dtype: 'F32', shape: [2], data: ramp(2) },
+    turned: { dtype: 'F32', shape: [3, 2], data: ramp(6) },
+    flat: { dtype: 'F32', shape: [6], data: ramp(6) },
+    whole: { dtype: 'I32', shape: [1], data: Int32Array.of(1) },
+    broken: { dtype: 'F16', shape: [1], data: ramp(1) },
+    'extra.1': { dtype: 'U8', shape: [5], data: new Uint8Array(5) },
+    'extra.2': { dtype: 'F32', shape: [], data: ramp(1) },
+  });
+  const unread: Checkpoint = { ...checkpoint, read: () => Promise.reject(new Error('read')) };
+  const specs = [
+    spec('good', [2]),
+    spec('turned', [2, 3], 'linear'),
+    spec('flat', [2, 3]),
+    spec('whole', [1]),
+    spec('broken', [1], 'none', 'int32'),
+    spec('absent.1', [7, 11]),
+    spec('absent.2', [13]),
+  ];
+  const error = await loadParameters(backend, unread, specs, { name: 'tiny' }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(WeightError);
+  expect((error as Error).message).toBe(
+    [
+      '[checkpoint] loadParameters: tiny: expected the 7 tensors of the model, got 2 missing:',
+      '  absent.1 [7, 11]',
+      '  absent.2 [13]',
+      '2 surplus:',
+      '  extra.2 []',
+      '  extra.1 [5]',
+      '2 misshapen:',
+      '  turned expected [2, 3], got [3, 2]',
+      '  flat expected [2, 3], got [6]',
+      '2 of the wrong dtype:',
+      '  whole expected floats, got I32',
+      '  broken expected integers, got F16',
+    ].join('\n'),
+  );
+});
+
+describe('NaN and infinities', () => {
+  // Golden: internal/fixtures/python/checkpoint.py: [1, NaN, inf].
+  const notFinite = async () =>
+    openCheckpoint(memorySource('not-finite', await readFile(fixturePath('checkpoint/not-finite.safetensors'))));
+
+  test('are refused with tensor, value and place', async () => {
+    await expect(loadParameters(backend, await notFinite(), [spec('weight', [3])])).rejects.toThrow(
+      'not-finite: expected finite values in tensor weight, got NaN at 1 of 3',
+    );
+    for (const value of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const tensors = { w: { dtype: 'F16', shape: [2], data: Float32Array.of(65504, value) } } as const;
+      await expect(load(tensors, [spec('w', [2])])).rejects.toThrow(`in tensor w, got ${value} at 1 of 2`);
+    }
+  });
+
+  test('are taken when asked for', async () => {
+    const parameters = await loadParameters(backend, await notFinite(), [spec('weight', [3])], {
+      allowNonFinite: true,
+    });
+    expect(await values(parameters, 'weight')).toEqual([1, Number.NaN, Number.POSITIVE_INFINITY]);
+    parameters.get('weight')!.dispose();
+  });
+});
+
+test('gives back what it loaded when a later tensor is bad', async () => {
+  const before = backend.tf.memory().numTensors;
+  const tensors = {
+    a: { dtype: 'F32', shape: [2], data: ramp(2) },
+    b: { dtype: 'F32', shape: [1], data: Float32Array.of(Number.NaN) },
+  } as const;
+  await expect(load(tensors, [spec('a', [2]), spec('b', [1])])).rejects.toThrow('tensor b');
+  expect(backend.tf.memory().numTensors).toBe(before);
+});
