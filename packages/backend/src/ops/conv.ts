@@ -25,10 +25,11 @@ export function conv2d(
 
 /** @see Ops.upsampleNearest */
 export function upsampleNearest(x: tf.Tensor4D, scale: number): tf.Tensor4D {
-  return tf.tidy(() => {
-    const [B, H, W, C] = x.shape;
-    // Tiling two inserted axes, not resizeNearestNeighbor: the cpu backend's gradient of that is wrong for B ≥ 2.
-    const tiled = tf.tile(tf.reshape(x, [B * H, 1, W, 1, C]), [1, scale, 1, scale, 1]); // f32 [B·H, s, W, s, C]
-    return tf.reshape(tiled, [B, H * scale, W * scale, C]) as tf.Tensor4D;
-  });
+  const [, H, W] = x.shape;
+  // Its own gradient, the sum over each block: that of resizeNearestNeighbor is wrong on the cpu backend for B ≥ 2.
+  const upsample = tf.customGrad((...inputs: (tf.Tensor | tf.GradSaveFunc)[]) => ({
+    value: tf.image.resizeNearestNeighbor(inputs[0] as tf.Tensor4D, [H * scale, W * scale]),
+    gradFunc: (dy: tf.Tensor) => tf.mul(tf.avgPool(dy as tf.Tensor4D, scale, scale, 'valid'), scale * scale),
+  }));
+  return upsample(x) as tf.Tensor4D;
 }
