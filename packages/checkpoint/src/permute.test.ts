@@ -9,6 +9,12 @@ test('transposes a matrix', () => {
   expect(permute(ramp(6), [2, 3], [1, 0])).toEqual(Float32Array.of(0, 3, 1, 4, 2, 5));
 });
 
+test('transposes a matrix that no tile divides', () => {
+  const out = permute(ramp(67 * 41), [67, 41], [1, 0]);
+  for (let row = 0; row < 67; row++)
+    for (let column = 0; column < 41; column++) expect(out[column * 67 + row]).toBe(row * 41 + column);
+});
+
 test('puts the value of each place where the axes say', () => {
   const shape = [2, 3, 5, 7];
   const out = permute(ramp(210), shape, [2, 3, 1, 0]);
