@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { type Backend, ConfigError, createBackend, ShapeError } from '@muse/backend';
-import { initParameters, loadParameters, openCheckpoint, type Parameters } from '@muse/checkpoint';
+import { type Backend, createBackend } from '@muse/backend';
+import { openCheckpoint, type Parameters } from '@muse/checkpoint';
 import { fileSource, nodeFolder } from '@muse/checkpoint/node';
 import { fixturePath } from '@muse/fixtures';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { resolveT5Config } from './config.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { loadT5Encoder } from './loadT5Encoder.js';
 import { t5Parameters } from './parameters.js';
 import { T5Encoder } from './t5Encoder.js';

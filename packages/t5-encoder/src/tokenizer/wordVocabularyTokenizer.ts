@@ -21,8 +21,8 @@ const REPLACEMENTS: readonly (readonly [pattern: string, content: string])[] = [
  * Text is lower-cased, its accents are dropped and its punctuation is split off (but hyphens and apostrophes, and marks that
  * a given word contains). A known word is one token. Other words are spelled: the longest known word that they begin with
  * ("cats" → ▁cat s), then single characters. Printable ASCII is never `<unk>`; a run of other characters is one `<unk>`.
- * Ids: `<pad>` 0, `</s>` 1, `<unk>` 2, the words in their order, then the characters. The words' order is the file's: the
- * same words give the same ids.
+ * Ids: `<pad>` 0, `</s>` 1, `<unk>` 2, the words in their order, then ▁ and the characters: the
+ * same words in the same order give the same ids.
  *
  * @param words without spaces; repeats (after lower-casing) are taken once
  * @throws ConfigError for a word that is empty or holds a space or a character that is not printable ASCII
@@ -33,6 +33,8 @@ export function wordVocabularyTokenizer(words: readonly string[]): TokenizerJson
   const pieces = new Map<string, number>(SPECIALS.map((piece) => [piece, 0]));
   const add = (piece: string, score: number) => pieces.has(piece) || pieces.set(piece, score);
   for (const word of known) add(WORD_START + word, WORD_SCORE);
+  // Alone, the mark stands before what is unknown, so that two unknown words in a row stay two.
+  add(WORD_START, CHARACTER_SCORE);
   for (const character of characters) add(WORD_START + character, CHARACTER_SCORE);
   for (const character of characters) add(character, CHARACTER_SCORE);
 

@@ -28,6 +28,22 @@ export function readCharsmaps(normalizer: HuggingFaceNormalizer | null): void {
   }
 }
 
+interface PreTokenizerJson {
+  readonly type?: string;
+  /** Of type `Sequence`. */
+  readonly pretokenizers?: readonly PreTokenizerJson[];
+}
+
+/** The library splits words at JavaScript's white space, which is Unicode's without U+0085; a pattern of it means Unicode's. */
+const unicodeWhitespaceSplit = { type: 'Split', pattern: { Regex: '\\s+' }, behavior: 'Removed', invert: false };
+
+/** The same pre-tokenizer with `WhitespaceSplit` at Unicode's white space, as Python's library splits. */
+export function splitAtUnicodeWhitespace(json: PreTokenizerJson | null): PreTokenizerJson | null {
+  if (json?.type === 'WhitespaceSplit') return unicodeWhitespaceSplit;
+  if (!json?.pretokenizers) return json;
+  return { ...json, pretokenizers: json.pretokenizers.map((inner) => splitAtUnicodeWhitespace(inner) ?? inner) };
+}
+
 function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
