@@ -50,13 +50,12 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Makes the new name itself durable. Windows has no such call. */
+/**
+ * Makes the new name itself durable. The file is whole either way, and some systems can't (Windows, some network file
+ * systems), so a failure is none of the caller's.
+ */
 async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  const folder = await open(path, 'r').catch(() => undefined);
+  await folder?.sync().catch(() => {});
+  await folder?.close();
 }
