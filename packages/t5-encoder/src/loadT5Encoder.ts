@@ -2,7 +2,7 @@ import type { Backend } from '@muse/backend';
 import { loadParameters, type ModelComponent, readBytes, readJson } from '@muse/checkpoint';
 import { resolveT5Config } from './config.js';
 import { t5Parameters } from './parameters.js';
-import { T5Encoder } from './t5Encoder.js';
+import { checkTokenizer, T5Encoder } from './t5Encoder.js';
 import { T5Tokenizer } from './tokenizer/t5Tokenizer.js';
 import { encoderOnly } from './weights.js';
 
@@ -15,6 +15,7 @@ import { encoderOnly } from './weights.js';
 export async function loadT5Encoder(backend: Backend, component: ModelComponent): Promise<T5Encoder> {
   const config = resolveT5Config(component.config);
   const tokenizer = await loadTokenizer(component);
+  checkTokenizer(config, tokenizer);
   const checkpoint = await component.checkpoint();
   try {
     const parameters = await loadParameters(backend, encoderOnly(checkpoint), t5Parameters(config));

@@ -29,12 +29,7 @@ export class T5Encoder {
     readonly parameters: Parameters,
     readonly tokenizer?: T5Tokenizer,
   ) {
-    if (tokenizer && tokenizer.vocabSize > config.vocabSize) {
-      throw new ConfigError(
-        place('T5Encoder'),
-        `expected a tokenizer of at most vocabSize = ${config.vocabSize} ids, got one of ${tokenizer.vocabSize}`,
-      );
-    }
+    checkTokenizer(config, tokenizer);
     const missing = t5Parameters(config).filter(({ name }) => !parameters.has(name));
     if (missing.length > 0) {
       throw new WeightError(
@@ -148,4 +143,13 @@ export class T5Encoder {
     if (!tensor) throw new WeightError(place('forward'), `expected parameter ${name}, got none (disposed?)`);
     return tensor;
   }
+}
+
+/** @throws ConfigError if the embedding has too few rows for the tokenizer's ids */
+export function checkTokenizer(config: T5Config, tokenizer: T5Tokenizer | undefined): void {
+  if (!tokenizer || tokenizer.vocabSize <= config.vocabSize) return;
+  throw new ConfigError(
+    place('T5Encoder'),
+    `expected a tokenizer of at most vocabSize = ${config.vocabSize} ids, got one of ${tokenizer.vocabSize}`,
+  );
 }
