@@ -17,7 +17,10 @@ const [command, ...prefix] = pnpm();
 // One workspace at a time: each uses all cores by itself.
 const turbo = ['exec', 'turbo', 'run', 'test', '--continue', '--concurrency=1', '--no-update-notifier'];
 const filters = only.length > 0 ? workspaces.map((path) => `--filter=./${path}`) : [];
-const { status } = spawnSync(command, [...prefix, ...turbo, ...filters], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+const { status } = spawnSync(command, [...prefix, ...turbo, ...filters], {
+  cwd: root,
+  stdio: ['ignore', 'inherit', 'inherit'],
+});
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const path of workspaces) {
