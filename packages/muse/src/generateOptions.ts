@@ -47,7 +47,7 @@ export function resolveGenerateOptions(options: GenerateOptions, defaults: Sampl
     throw new ConfigError(place, `expected count to be an integer of at least 1, got ${count}`);
   }
   const seed = options.seed ?? randomSeed();
-  if (!Number.isSafeInteger(seed) || seed < 0 || !Number.isSafeInteger(seed + count - 1)) {
+  if (!Number.isSafeInteger(seed) || seed < 0 || !Number.isSafeInteger(seed + (count - 1))) {
     throw new ConfigError(place, `expected seeds (seed … seed + count − 1) to be integers in [0, 2^53), got ${seed}`);
   }
   return {

@@ -40,7 +40,8 @@ export function checkParts({ vqgan, textEncoder, transformer, index }: MuseParts
   for (const side of index.imageSize) {
     must('imageSize to be latentSize · downsampleFactor', latentSize * vqgan.downsampleFactor, side);
   }
-  if (!textEncoder.tokenizer) throw new ConfigError(place, 'expected a text encoder with a tokenizer, got one without');
+  if (!textEncoder.tokenizer)
+    throw new ConfigError(place, 'expected a text encoder with a tokenizer.json, got one without');
 }
 
 /**

@@ -1,0 +1,60 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createBackend, WeightError } from '@muse/backend';
+import { writeTinyModel } from '@muse/tiny-model';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Muse } from './index.js';
+
+let folder: string;
+let resolveFrom: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'muse-node-'));
+  resolveFrom = pathToFileURL(join(folder, 'app/main.js')).href;
+  const backend = await createBackend({ device: 'cpu' });
+  for (const [name, model] of [
+    ['@muse/inner', 'model'],
+    ['outer', '.'],
+  ] as const) {
+    const path = join(folder, 'app/node_modules', name);
+    await writeTinyModel(backend, join(path, model));
+    await writeFile(join(path, 'package.json'), JSON.stringify({ name, version: '1.0.0' }));
+  }
+  await mkdir(join(folder, 'app/node_modules/empty'));
+  await writeFile(join(folder, 'app/node_modules/empty/package.json'), '{ "name": "empty" }');
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+const load = (source: string) => Muse.fromPretrained(source, { device: 'cpu', resolveFrom });
+
+describe('fromPretrained under Node', () => {
+  it('finds a model by absolute path, relative path and package name', async () => {
+    const path = join(folder, 'app/node_modules/outer');
+    for (const source of [path, relative(process.cwd(), path), '@muse/inner', 'outer']) {
+      const muse = await load(source);
+      expect(muse).toBeInstanceOf(Muse);
+      expect(await muse.generate({ prompt: 'a cat', seed: 1, numSteps: 2 })).toHaveLength(1);
+      await muse.dispose();
+    }
+  });
+
+  it.each([
+    ['@muse/absent', 'got neither: npm install @muse/absent, or give a path'],
+    ['./absent', 'got ./absent: not there'],
+    ['https://example.org/model', 'got https://example.org/model: not there'],
+    ['', 'model_index.json'],
+    ['empty', 'expected package empty to hold model/model_index.json, got none'],
+  ])('says what it looked for: %j', async (source, message) => {
+    await expect(load(source)).rejects.toThrow(WeightError);
+    await expect(load(source)).rejects.toThrow(message);
+  });
+
+  it('says that a folder is no model', async () => {
+    await expect(load(folder)).rejects.toThrow(
+      `expected a model folder with model_index.json, got ${folder} without it`,
+    );
+  });
+});
