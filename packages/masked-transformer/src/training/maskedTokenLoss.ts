@@ -18,6 +18,14 @@ export interface MaskedTokenLoss {
   readonly numMasked: number;
 }
 
+export interface MaskedTokenLossOptions {
+  /**
+   * Compute the head at every position, not at the masked ones alone, so that every step has the same shapes. For devices
+   * that keep a buffer or a shader per shape; slower elsewhere. Default true on `webgpu`.
+   */
+  readonly hasFixedShapes?: boolean;
+}
+
 const place = { package: 'masked-transformer', in: 'maskedTokenLoss' };
 
 /**
@@ -28,15 +36,18 @@ const place = { package: 'masked-transformer', in: 'maskedTokenLoss' };
  *
  * @throws ShapeError if the arrays are not [B·S] for the B of `textEmbeds`, or if nothing is masked
  */
-export function maskedTokenLoss(transformer: MaskedTransformer, batch: MaskedBatch): MaskedTokenLoss {
+export function maskedTokenLoss(
+  transformer: MaskedTransformer,
+  batch: MaskedBatch,
+  { hasFixedShapes = transformer.backend.name === 'webgpu' }: MaskedTokenLossOptions = {},
+): MaskedTokenLoss {
   const { seqLen, config, backend } = transformer;
   const { maskedIds, labels, lossMask, textEmbeds, isTextDropped } = batch;
   const batchSize = textEmbeds.shape[0];
   checkLengths(batch, batchSize, seqLen);
   const masked = positionsOf(lossMask);
   if (masked.length === 0) throw new ShapeError(place, 'expected at least one masked token, got none');
-  // Devices that cache a buffer or a shader per shape want the same shapes in every step; the others save the head's work.
-  const counted = backend.name === 'webgpu' ? undefined : masked;
+  const counted = hasFixedShapes ? undefined : masked;
 
   const { loss, accuracy } = tf.tidy(() => {
     const textMask = isTextDropped ? hideDropped(batch.textMask, isTextDropped) : batch.textMask;

@@ -1,0 +1,214 @@
+"""The base transformer of Muse (Chang et al. 2023, arXiv 2301.00704, section 2.3): masking, model, loss.
+
+Names and layouts of the tensors are those of @muse/masked-transformer: both read the same config.json and model.safetensors.
+Legend: B batch, S image tokens (h·w), T text tokens, D width, N heads, K head dim, F MLP, V codebook, Dt text width.
+"""
+import json
+import math
+import pathlib
+import re
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+INIT_STD = 0.02
+EPSILON = 1e-6
+
+
+@dataclass(frozen=True)
+class MaskedTransformerConfig:
+    latent_size: int
+    codebook_size: int
+    hidden_size: int
+    num_layers: int
+    num_heads: int
+    mlp_dim: int
+    text_dim: int
+    cond_drop_prob: float = 0.1
+    label_smoothing: float = 0.1
+
+    @staticmethod
+    def from_json(fields: dict) -> "MaskedTransformerConfig":
+        """A config.json: the same fields in camelCase."""
+        return MaskedTransformerConfig(**{re.sub("([A-Z])", lambda m: "_" + m[1].lower(), k): v for k, v in fields.items()})
+
+    def to_json(self) -> dict:
+        return {re.sub("_([a-z])", lambda m: m[1].upper(), k): v for k, v in asdict(self).items()}
+
+
+PRESETS = {
+    "tiny": MaskedTransformerConfig(8, 13, 21, 2, 3, 29, 44),
+    "emoji": MaskedTransformerConfig(8, 1024, 256, 8, 4, 1024, 256),
+    "632M": MaskedTransformerConfig(16, 8192, 1024, 36, 16, 4096, 4096),
+    "3B": MaskedTransformerConfig(16, 8192, 2048, 48, 32, 8192, 4096),
+}
+
+
+class LayerNorm(nn.Module):
+    """With a weight and no bias."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.weight.shape, self.weight, None, EPSILON)
+
+
+def linear(in_size: int, out_size: int) -> nn.Linear:
+    return nn.Linear(in_size, out_size, bias=False)
+
+
+class Attention(nn.Module):
+    """Multi-head attention after a norm. Without biases, so that a text of which nothing is seen contributes zero."""
+
+    def __init__(self, c: MaskedTransformerConfig):
+        super().__init__()
+        self.num_heads = c.num_heads
+        self.norm = LayerNorm(c.hidden_size)
+        self.query, self.key, self.value, self.output = (linear(c.hidden_size, c.hidden_size) for _ in range(4))
+
+    def split(self, x: Tensor) -> Tensor:
+        """[B, S, N·K] → [B, N, S, K]"""
+        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+
+    def mix(self, x: Tensor, keys: Tensor, values: Tensor, key_mask: Tensor | None) -> Tensor:
+        """x [B, S, D] (normed), keys and values [B, T, D], key_mask [B, T] → [B, S, D]"""
+        visible = None if key_mask is None else (1 - key_mask[:, None, None, :]).to(x.dtype) * -1e9  # [B, 1, 1, T]
+        mixed = F.scaled_dot_product_attention(
+            self.split(self.query(x)), self.split(keys), self.split(values), attn_mask=visible
+        )  # [B, N, S, K]
+        out = mixed.transpose(1, 2).flatten(2)
+        if key_mask is not None:
+            out = out * key_mask.amax(1)[:, None, None].to(out.dtype)  # zero where no key is seen
+        return self.output(out)
+
+
+class MLP(nn.Module):
+    def __init__(self, c: MaskedTransformerConfig):
+        super().__init__()
+        self.norm = LayerNorm(c.hidden_size)
+        self.up, self.down = linear(c.hidden_size, c.mlp_dim), linear(c.mlp_dim, c.hidden_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.up(self.norm(x))))
+
+
+class Layer(nn.Module):
+    def __init__(self, c: MaskedTransformerConfig):
+        super().__init__()
+        self.self_attention, self.cross_attention, self.mlp = Attention(c), Attention(c), MLP(c)
+
+    def forward(self, x: Tensor, text_keys: Tensor, text_values: Tensor, text_mask: Tensor) -> Tensor:
+        own = self.self_attention
+        normed = own.norm(x)
+        x = x + own.mix(normed, own.key(normed), own.value(normed), None)
+        x = x + self.cross_attention.mix(self.cross_attention.norm(x), text_keys, text_values, text_mask)
+        return x + self.mlp(x)
+
+
+class Head(nn.Module):
+    """Dense, GELU, norm, output: the head of BERT and MaskGIT. The only biases of the model."""
+
+    def __init__(self, c: MaskedTransformerConfig):
+        super().__init__()
+        self.dense, self.norm = nn.Linear(c.hidden_size, c.hidden_size), LayerNorm(c.hidden_size)
+        self.output = nn.Linear(c.hidden_size, c.codebook_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(self.norm(F.gelu(self.dense(x))))
+
+
+class MaskedTransformer(nn.Module):
+    def __init__(self, config: MaskedTransformerConfig):
+        super().__init__()
+        self.config = config
+        width, side = config.hidden_size, config.latent_size
+        self.token_embedding = nn.Embedding(config.codebook_size + 1, width)  # the last row is the mask
+        self.row_embedding, self.column_embedding = nn.Embedding(side, width), nn.Embedding(side, width)
+        self.text_projection = linear(config.text_dim, width)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
+        self.final_norm = LayerNorm(width)
+        self.head = Head(config)
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Normal of 0.02; what writes to the residual stream starts smaller by √(2 · branches) (GPT-2)."""
+        residual_std = INIT_STD / math.sqrt(2 * 3 * self.config.num_layers)
+        for name, p in self.named_parameters():
+            if p.dim() == 1:
+                p.fill_(0 if name.endswith("bias") else 1)
+            else:
+                p.normal_(std=residual_std if re.search(r"(attention\.output|mlp\.down)\.weight$", name) else INIT_STD)
+
+    @property
+    def mask_token_id(self) -> int:
+        return self.config.codebook_size
+
+    def prepare(self, text_embeds: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """text_embeds [B, T, Dt] → per layer the keys and values [B, T, D] of its cross-attention: once per prompt."""
+        text = self.text_projection(text_embeds)
+        return [(layer.cross_attention.key(text), layer.cross_attention.value(text)) for layer in self.layers]
+
+    def hidden_states(self, token_ids: Tensor, prepared: list[tuple[Tensor, Tensor]], text_mask: Tensor) -> Tensor:
+        """→ [B, S, D], below the head."""
+        positions = self.row_embedding.weight[:, None] + self.column_embedding.weight[None, :]  # [h, w, D]
+        x = self.token_embedding(token_ids) + positions.flatten(0, 1)
+        for layer, (keys, values) in zip(self.layers, prepared, strict=True):
+            x = layer(x, keys, values, text_mask)
+        return self.final_norm(x)
+
+    def forward(self, token_ids: Tensor, text_embeds: Tensor, text_mask: Tensor) -> Tensor:
+        """token_ids i64 [B, S] in [0, V], text_embeds [B, T, Dt], text_mask [B, T] → logits [B, S, V]"""
+        return self.head(self.hidden_states(token_ids, self.prepare(text_embeds), text_mask))
+
+    @staticmethod
+    def load(folder: pathlib.Path | str) -> "MaskedTransformer":
+        folder = pathlib.Path(folder)
+        model = MaskedTransformer(MaskedTransformerConfig.from_json(json.loads((folder / "config.json").read_text())))
+        model.load_state_dict(load_file(str(folder / "model.safetensors")))
+        return model
+
+    def save(self, folder: pathlib.Path | str) -> None:
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(self.config.to_json(), indent=2) + "\n")
+        tensors = {name: p.detach().float().cpu().contiguous() for name, p in self.state_dict().items()}
+        save_file(tensors, str(folder / "model.safetensors"))
+
+
+def sample_masking(config: MaskedTransformerConfig, token_ids: Tensor, generator: torch.Generator | None = None):
+    """Ratio cos(πu/2) per image, max(1, round(ratio·S)) random positions; text dropped with probability cond_drop_prob.
+
+    token_ids i64 [B, S] → masked ids i64 [B, S], loss mask bool [B, S], is text dropped bool [B]
+    """
+    B, S = token_ids.shape
+    draw = lambda *shape: torch.rand(*shape, generator=generator, device=token_ids.device)
+    count = (torch.cos(math.pi / 2 * draw(B)) * S).round().clamp(min=1)
+    rank = draw(B, S).argsort(-1).argsort(-1)  # a random order per image
+    loss_mask = rank < count[:, None]
+    masked_ids = token_ids.masked_fill(loss_mask, config.codebook_size)
+    return masked_ids, loss_mask, draw(B) < config.cond_drop_prob
+
+
+def masked_token_loss(
+    model: MaskedTransformer,
+    masked_ids: Tensor,
+    labels: Tensor,
+    loss_mask: Tensor,
+    text_embeds: Tensor,
+    text_mask: Tensor,
+    is_text_dropped: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """→ loss (mean over all masked tokens of the batch of cross-entropy with label smoothing), accuracy on them"""
+    if is_text_dropped is not None:
+        text_mask = text_mask * (~is_text_dropped[:, None]).to(text_mask.dtype)
+    states = model.hidden_states(masked_ids, model.prepare(text_embeds), text_mask)
+    logits = model.head(states[loss_mask.bool()])  # [M, V]
+    targets = labels[loss_mask.bool()]
+    loss = F.cross_entropy(logits, targets, label_smoothing=model.config.label_smoothing)
+    return loss, (logits.argmax(-1) == targets).float().mean().detach()
