@@ -1,7 +1,7 @@
 import { ConfigError } from '@muse/backend';
 import type { SamplingDefaults } from '@muse/checkpoint';
 import { type DecodeStep, resolveSamplingSettings, type SamplingSettings, settingNames } from '@muse/sampler';
-import type { GenerationSettings, RgbaImage } from './image.js';
+import type { GeneratedImage, GenerationSettings, RgbaImage } from './image.js';
 
 /** One decoding step of one image. */
 export interface GenerationStep extends DecodeStep {
@@ -26,6 +26,8 @@ export interface GenerateOptions extends Partial<SamplingSettings> {
   readonly signal?: AbortSignal;
   /** Called after each step; the next one waits for it. What it throws ends the generation. */
   readonly onStep?: (step: GenerationStep) => void | Promise<void>;
+  /** Called with each image as it is made; the next one waits for it. What it throws ends the generation. */
+  readonly onImage?: (image: GeneratedImage) => void | Promise<void>;
 }
 
 export interface ResolvedGenerateOptions {

@@ -1,4 +1,4 @@
-export type { GenerateOptions, GenerationStep } from './generateOptions.js';
+export type { GenerateOptions, GenerationStep, ResolvedGenerateOptions } from './generateOptions.js';
 export type { GeneratedImage, GenerationSettings, RgbaImage, TokenGrid } from './image.js';
 export { createMuse, type EncodedText, Muse } from './muse.js';
 export type { LoadOptions, MuseParts } from './museParts.js';

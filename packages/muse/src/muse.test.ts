@@ -134,6 +134,18 @@ describe('generate', () => {
     expect((await steps[3]!.preview()).data).toEqual(images[0]!.data);
   });
 
+  it('gives each image as it is made, and those made before an abort are had', async () => {
+    const controller = new AbortController();
+    const had: number[] = [];
+    const onImage = ({ seed }: GeneratedImage) => {
+      had.push(seed);
+      if (had.length === 2) controller.abort();
+    };
+    const options = { prompt, seed: 4, count: 9, numSteps: 1, onImage, signal: controller.signal };
+    await withoutLeak(() => expect(muse.generate(options)).rejects.toMatchObject({ name: 'AbortError' }));
+    expect(had).toEqual([4, 5]);
+  });
+
   it('ends with what the listener throws', async () => {
     const failing = () => {
       throw new Error('enough');
@@ -167,6 +179,7 @@ describe('generate', () => {
       await withoutLeak(async () => {
         await expect(muse.generate(options)).rejects.toThrow(ConfigError);
         await expect(muse.generate(options)).rejects.toThrow(message);
+        expect(() => muse.checkOptions(options)).toThrow(message);
       });
     };
     await refused({ prompt: '' }, 'got an empty one');

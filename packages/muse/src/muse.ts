@@ -67,12 +67,11 @@ export class Muse {
   }
 
   /**
-   * Images of a prompt. Everything is checked before anything is computed.
+   * Checks options as `generate` does before it computes anything.
    *
    * @throws ConfigError for an option out of its range, a prompt that is empty, too long or not in the vocabulary
-   * @throws the signal's reason (an AbortError), between steps and after each pass of the network
    */
-  async generate(options: GenerateOptions): Promise<GeneratedImage[]> {
+  checkOptions(options: GenerateOptions): ResolvedGenerateOptions {
     this.#checkAlive('generate');
     const { textEncoder, index } = this.#parts;
     const resolved = resolveGenerateOptions(options, index.sampling);
@@ -81,12 +80,26 @@ export class Muse {
     if (negativePrompt !== undefined) {
       checkText(place('generate'), 'negativePrompt', negativePrompt, textEncoder);
     }
+    return resolved;
+  }
+
+  /**
+   * Images of a prompt. Everything is checked before anything is computed.
+   *
+   * @throws ConfigError for an option out of its range, a prompt that is empty, too long or not in the vocabulary
+   * @throws the signal's reason (an AbortError), between steps and after each pass of the network
+   */
+  async generate(options: GenerateOptions): Promise<GeneratedImage[]> {
+    const resolved = this.checkOptions(options);
+    const { prompt, negativePrompt } = resolved.settings;
     options.signal?.throwIfAborted();
     const conditioning = new PromptConditioning(this.#parts, prompt, negativePrompt);
     try {
       const images: GeneratedImage[] = [];
       for (const image of resolved.seeds.keys()) {
         images.push(await this.#generateOne(image, resolved, conditioning, options));
+        await options.onImage?.(images[image]!);
+        options.signal?.throwIfAborted();
       }
       return images;
     } finally {
