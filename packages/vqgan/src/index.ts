@@ -1,0 +1,42 @@
+export {
+  CodebookEma,
+  type CodebookEmaOptions,
+  type CodebookUsage,
+  codebookEmaParameters,
+  type UpdateStream,
+} from './codebook/codebookEma.js';
+export {
+  downsampleFactorOf,
+  resolveVQGANConfig,
+  type VQGANConfig,
+  type VQGANOptions,
+  type VQGANPresetName,
+  vqganPresetNames,
+  vqganPresets,
+} from './config.js';
+export {
+  PatchDiscriminator,
+  type PatchDiscriminatorConfig,
+  patchDiscriminatorParameters,
+  patchDiscriminatorPresets,
+} from './discriminator/patchDiscriminator.js';
+export { loadVQGAN } from './loadVqgan.js';
+export { adaptiveAdversarialWeight } from './losses/adaptiveWeight.js';
+export { type AdversarialKind, discriminatorAdversarialLoss, generatorAdversarialLoss } from './losses/adversarial.js';
+export { type FeatureNetwork, perceptualLoss } from './losses/perceptual.js';
+export { type PixelLossKind, pixelLoss } from './losses/reconstruction.js';
+export {
+  type DiscriminatorLoss,
+  type DiscriminatorLossInputs,
+  discriminatorLoss,
+  type GeneratorLoss,
+  type GeneratorLossInputs,
+  type GeneratorLossTerms,
+  isDiscriminatorActive,
+  type VQGANLossOptions,
+  vqganGeneratorLoss,
+  vqganLossDefaults,
+} from './losses/vqganLoss.js';
+export { CODEBOOK, vqganParameters } from './parameters.js';
+export { codebookLoss, commitmentLoss, type Quantized, quantize, straightThrough } from './quantizer.js';
+export { type Reconstruction, VQGAN } from './vqgan.js';

@@ -1,0 +1,93 @@
+import { type Backend, type Conv2dOptions, WeightError } from '@muse/backend';
+import type { Parameters } from '@muse/checkpoint';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+
+/** What a layer needs besides its input: read at call time, so that training may replace tensors in the map. */
+export interface LayerContext {
+  readonly backend: Backend;
+  readonly parameters: Parameters;
+  readonly normNumGroups: number;
+}
+
+export type Layer = (x: Tensor4D) => Tensor4D;
+
+const NORM_EPSILON = 1e-6;
+
+/** @throws WeightError when the model has no tensor of that name */
+export function parameter<T extends Tensor>({ parameters }: Pick<LayerContext, 'parameters'>, name: string): T {
+  const tensor = parameters.get(name);
+  if (!tensor) throw new WeightError({ package: 'vqgan', in: 'parameter' }, `expected a tensor ${name}, got none`);
+  return tensor as T;
+}
+
+/** Layers one after another; each intermediate is freed as soon as the next is there. The input stays the caller's. */
+export function runLayers(
+  { backend }: Pick<LayerContext, 'backend'>,
+  input: Tensor4D,
+  layers: readonly Layer[],
+): Tensor4D {
+  let x = input;
+  for (const layer of layers) {
+    const next = backend.tf.tidy(() => layer(x));
+    if (x !== input) x.dispose();
+    x = next;
+  }
+  return x;
+}
+
+/** @param x f32 [B, H, W, C] */
+export function conv(context: LayerContext, name: string, x: Tensor4D, options?: Conv2dOptions): Tensor4D {
+  const weight = parameter<Tensor4D>(context, `${name}.weight`);
+  return context.backend.ops.conv2d(x, weight, parameter<Tensor1D>(context, `${name}.bias`), options);
+}
+
+/** A 1×1 convolution, as the matrix product that it is. @param x f32 [B, H, W, I] @returns f32 [B, H, W, O] */
+export function pointwiseConv(context: LayerContext, name: string, x: Tensor4D): Tensor4D {
+  const { backend } = context;
+  const weight = parameter<Tensor4D>(context, `${name}.weight`); // f32 [1, 1, I, O]
+  const [, , I, O] = weight.shape;
+  return backend.tf.tidy(() => {
+    const matrix = backend.tf.reshape(weight, [I, O]) as Tensor2D;
+    return backend.ops.linear(x, matrix, parameter<Tensor1D>(context, `${name}.bias`)) as Tensor4D;
+  });
+}
+
+/** @param x f32 [B, H, W, C] */
+export function groupNorm(context: LayerContext, name: string, x: Tensor4D): Tensor4D {
+  const { backend, normNumGroups } = context;
+  const weight = parameter<Tensor1D>(context, `${name}.weight`);
+  return backend.ops.groupNorm(x, weight, parameter<Tensor1D>(context, `${name}.bias`), normNumGroups, NORM_EPSILON);
+}
+
+/** swish(groupNorm(x)) */
+export function normSwish(context: LayerContext, name: string, x: Tensor4D): Tensor4D {
+  const { ops, tf } = context.backend;
+  return tf.tidy(() => ops.silu(groupNorm(context, name, x)) as Tensor4D);
+}
+
+/** x + conv(swish(norm(conv(swish(norm(x)))))), with a 1×1 convolution on the skip where the width changes. */
+export function residualBlock(context: LayerContext, prefix: string, x: Tensor4D): Tensor4D {
+  const { tf } = context.backend;
+  return tf.tidy(() => {
+    const update = runLayers(context, x, [
+      (y) => normSwish(context, `${prefix}.norm1`, y),
+      (y) => conv(context, `${prefix}.conv1`, y),
+      (y) => normSwish(context, `${prefix}.norm2`, y),
+      (y) => conv(context, `${prefix}.conv2`, y),
+    ]);
+    const hasShortcut = context.parameters.has(`${prefix}.conv_shortcut.weight`);
+    const skip = hasShortcut ? pointwiseConv(context, `${prefix}.conv_shortcut`, x) : x;
+    return tf.add(skip, update) as Tensor4D;
+  });
+}
+
+/** Half the resolution: a stride-2 convolution on zeros padded below and to the right only, as in diffusers. */
+export function downsample(context: LayerContext, prefix: string, x: Tensor4D): Tensor4D {
+  return conv(context, `${prefix}.conv`, x, { stride: 2, padding: [0, 1, 0, 1] });
+}
+
+/** Twice the resolution: each pixel repeated, then a convolution. */
+export function upsample(context: LayerContext, prefix: string, x: Tensor4D): Tensor4D {
+  const { ops, tf } = context.backend;
+  return tf.tidy(() => conv(context, `${prefix}.conv`, ops.upsampleNearest(x, 2)));
+}

@@ -1,0 +1,128 @@
+import { assertShape, type Backend, ShapeError } from '@muse/backend';
+import type { Parameters } from '@muse/checkpoint';
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import { downsampleFactorOf, type VQGANConfig } from './config.js';
+import { runDecoderHead, runDecoderTrunk } from './decoder.js';
+import { runEncoder } from './encoder.js';
+import { type LayerContext, parameter } from './layers.js';
+import { CODEBOOK } from './parameters.js';
+import { type Quantized, quantize, straightThrough } from './quantizer.js';
+
+/** Everything that a training step needs of one pass; the caller disposes every tensor. */
+export interface Reconstruction extends Quantized {
+  /** Encoder outputs z, f32 [B, h, w, E]. */
+  readonly latents: Tensor4D;
+  /** Pixels, f32 [B, H, W, 3], not clipped; the gradient goes straight through the quantizer. */
+  readonly reconstructed: Tensor4D;
+}
+
+/**
+ * The tokenizer of Muse: images to a grid of token ids and back, fully convolutional, so any height and width that are
+ * multiples of `downsampleFactor` will do.
+ *
+ * Pixels are in [0, 1] outside and inside (taming-transformers feeds [−1, 1]; aMUSEd [0, 1], and its VQModel loads as
+ * it is). Parameters are read from the map at each call: for training, put variables there.
+ *
+ * @see Chang et al. 2023, arXiv 2301.00704, section 2.2; Esser et al. 2021, arXiv 2012.09841
+ */
+export class VQGAN {
+  /** Pixels per token along each axis. */
+  readonly downsampleFactor: number;
+  readonly #context: LayerContext;
+
+  /** @param parameters the tensors of `vqganParameters(config)`; owned by the model from now on, see `dispose` */
+  constructor(
+    readonly backend: Backend,
+    readonly config: VQGANConfig,
+    readonly parameters: Parameters,
+  ) {
+    this.downsampleFactor = downsampleFactorOf(config);
+    this.#context = { backend, parameters, normNumGroups: config.normNumGroups };
+  }
+
+  /**
+   * @param images f32 [B, H, W, 3] in [0, 1], H and W multiples of `downsampleFactor`
+   * @returns i32 [B, h, w]; the caller disposes
+   * @throws ShapeError
+   */
+  encode(images: Tensor4D): Tensor {
+    this.#checkImages('encode', images);
+    return this.backend.tf.tidy(() => this.quantize(this.encodeLatents(images)).tokenIds);
+  }
+
+  /**
+   * @param tokenIds i32 [B, h, w] in [0, V)
+   * @returns f32 [B, H, W, 3] in [0, 1]; the caller disposes
+   * @throws ShapeError
+   */
+  decode(tokenIds: Tensor): Tensor4D {
+    const place = { package: 'vqgan', in: 'decode' };
+    assertShape(place, 'tokenIds', tokenIds, ['B', 'h', 'w']);
+    if (tokenIds.dtype !== 'int32') throw new ShapeError(place, `expected tokenIds int32, got ${tokenIds.dtype}`);
+    const { tf, ops } = this.backend;
+    return tf.tidy(() => {
+      const quantized = ops.embedding(this.codebook, tokenIds) as Tensor4D;
+      return tf.clipByValue(this.decodeLatents(quantized), 0, 1) as Tensor4D;
+    });
+  }
+
+  /** Encoder outputs before the quantizer. @param images f32 [B, H, W, 3] @returns z f32 [B, h, w, E] */
+  encodeLatents(images: Tensor4D): Tensor4D {
+    this.#checkImages('encodeLatents', images);
+    return runEncoder(this.#context, this.config, images);
+  }
+
+  /** Pixels of quantized latents, not clipped. @param quantized f32 [B, h, w, E] @returns f32 [B, H, W, 3] */
+  decodeLatents(quantized: Tensor4D): Tensor4D {
+    return this.backend.tf.tidy(() => this.decodeHidden(this.decodeToHidden(quantized)));
+  }
+
+  /** Nearest codes, without gradient. @param latents f32 [B, h, w, E] */
+  quantize(latents: Tensor4D): Quantized {
+    assertShape({ package: 'vqgan', in: 'quantize' }, 'latents', latents, ['B', 'h', 'w', this.config.codebookDim]);
+    return quantize(this.backend, latents, this.codebook);
+  }
+
+  /** Encoder, quantizer, decoder, differentiable in every parameter but the codebook. @param images f32 [B, H, W, 3] */
+  reconstruct(images: Tensor4D): Reconstruction {
+    const latents = this.encodeLatents(images);
+    const { tokenIds, quantized } = this.quantize(latents);
+    const passed = straightThrough(this.backend, latents, quantized);
+    const reconstructed = this.decodeLatents(passed);
+    passed.dispose();
+    return { latents, tokenIds, quantized, reconstructed };
+  }
+
+  /** The decoder up to its last convolution. @param quantized f32 [B, h, w, E] @returns f32 [B, H, W, C] */
+  decodeToHidden(quantized: Tensor4D): Tensor4D {
+    const place = { package: 'vqgan', in: 'decodeLatents' };
+    assertShape(place, 'quantized', quantized, ['B', 'h', 'w', this.config.codebookDim]);
+    return runDecoderTrunk(this.#context, this.config, quantized);
+  }
+
+  /** The decoder's last convolution. @param hidden f32 [B, H, W, C] @returns f32 [B, H, W, 3] */
+  decodeHidden(hidden: Tensor4D): Tensor4D {
+    return runDecoderHead(this.#context, hidden);
+  }
+
+  /** f32 [V, E], owned by the model. */
+  get codebook(): Tensor2D {
+    return parameter<Tensor2D>(this.#context, CODEBOOK);
+  }
+
+  /** Frees every parameter. */
+  dispose(): void {
+    for (const tensor of this.parameters.values()) tensor.dispose();
+    this.parameters.clear();
+  }
+
+  #checkImages(method: string, images: Tensor4D): void {
+    const place = { package: 'vqgan', in: method };
+    assertShape(place, 'images', images, ['B', 'H', 'W', 3]);
+    const [, H, W] = images.shape;
+    const factor = this.downsampleFactor;
+    if (H % factor !== 0 || W % factor !== 0 || H === 0 || W === 0) {
+      throw new ShapeError(place, `expected H and W to be multiples of ${factor}, got ${H} × ${W}`);
+    }
+  }
+}
