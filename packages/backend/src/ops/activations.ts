@@ -24,5 +24,19 @@ export function geglu(x: tf.Tensor): tf.Tensor {
 
 /** @see Ops.silu */
 export function silu(x: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => tf.mul(x, tf.sigmoid(x)));
+  // Its own gradient, σ + y·(1 − σ), from the two tensors that are there anyway.
+  const activate = tf.customGrad((...inputs: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const [input, save] = inputs as [tf.Tensor, tf.GradSaveFunc];
+    const gate = tf.sigmoid(input);
+    const value = tf.mul(input, gate);
+    save([gate, value]);
+    return {
+      value,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [sigma, y] = saved as [tf.Tensor, tf.Tensor];
+        return tf.mul(dy, tf.add(sigma, tf.mul(y, tf.sub(1, sigma))));
+      },
+    };
+  });
+  return activate(x);
 }
