@@ -1,0 +1,160 @@
+import { basename, relative } from 'node:path';
+import type { GeneratedImage, GenerationStep, Muse, RgbaImage } from '@muse/muse';
+import { type Destination, type WrittenFile, writeTo } from '../output/files.js';
+import { encodeGif } from '../output/gif.js';
+import { type ImageRecord, recordChunks } from '../output/record.js';
+import { enlarge, makeSheet } from '../output/sheet.js';
+import { slug } from '../output/slug.js';
+import { encodeTokensFile } from '../output/tokensFile.js';
+import { duration } from '../terminal/duration.js';
+import type { Io } from '../terminal/io.js';
+import { pictureEscape, pictureProtocol } from '../terminal/picture.js';
+import type { ProgressLine } from '../terminal/progressLine.js';
+import type { GenerateFlags, GenerateJob } from './generateJob.js';
+
+/** How long a frame of `--steps-gif` is shown, and the last one. */
+const FRAME_MS = 120;
+const LAST_FRAME_MS = 1500;
+/** GIFs of smaller images are enlarged to at least this many pixels. */
+const GIF_SIDE = 256;
+
+/** One image as `--json` has it. */
+export interface ImageReport {
+  readonly path: string;
+  readonly isUnchanged: boolean;
+  readonly prompt: string;
+  readonly seed: number;
+  readonly width: number;
+  readonly height: number;
+  readonly elapsedMs: number;
+  readonly settings: GeneratedImage['settings'];
+  readonly tokens?: string;
+  readonly stepsStrip?: string;
+  readonly stepsGif?: string;
+}
+
+/** Where everything goes; checked before any work. */
+export interface Destinations {
+  readonly images: Destination;
+  readonly tokens?: Destination;
+}
+
+/** What is kept of the steps of an image. */
+export interface Trace {
+  readonly startMs: number;
+  readonly steps: number[][];
+  readonly previews: RgbaImage[];
+}
+
+export const newTrace = (): Trace => ({ startMs: performance.now(), steps: [], previews: [] });
+
+/** Keeps of a step what the flags ask for. */
+export async function follow(step: GenerationStep, trace: Trace, flags: GenerateFlags): Promise<void> {
+  if (flags.tokens !== undefined) trace.steps.push([...step.tokenIds]);
+  if (flags.stepsGif || flags.stepsStrip) trace.previews.push(await step.preview());
+}
+
+export interface DeliverContext {
+  readonly muse: Muse;
+  readonly job: GenerateJob;
+  readonly flags: GenerateFlags;
+  readonly destinations: Destinations;
+  readonly io: Io;
+  readonly progress: ProgressLine;
+}
+
+/** Writes an image and what belongs to it, and says so. */
+export async function deliver(
+  image: GeneratedImage,
+  trace: Trace,
+  { muse, job, flags, destinations, io, progress }: DeliverContext,
+): Promise<ImageReport> {
+  const elapsedMs = performance.now() - trace.startMs;
+  const { encodePng } = await import('@muse/muse');
+  const { force } = flags;
+  const record: ImageRecord = {
+    formatVersion: 1,
+    model: job.model,
+    modelName: muse.index.name,
+    device: muse.backend.name,
+    seed: image.seed,
+    settings: image.settings,
+  };
+  const png = encodePng(image, recordChunks(record));
+  const name = `${slug(image.settings.prompt)}-${image.seed}`;
+  const file = await writeTo(destinations.images, `${name}.png`, png, force);
+  const stem = file.path.replace(/\.png$/i, '');
+  const beside = async (suffix: string, bytes: Uint8Array) =>
+    (await writeTo({ folder: destinations.images.folder }, `${basename(stem)}${suffix}`, bytes, force)).path;
+  const report: ImageReport = {
+    path: file.path,
+    isUnchanged: file.isUnchanged,
+    prompt: image.settings.prompt,
+    seed: image.seed,
+    width: image.width,
+    height: image.height,
+    elapsedMs: Math.round(elapsedMs),
+    settings: image.settings,
+    ...(destinations.tokens && {
+      tokens: await writeTokens(image, trace, basename(stem), destinations.tokens, job, force),
+    }),
+    ...(flags.stepsStrip && {
+      stepsStrip: await beside('-steps.png', encodePng(makeSheet(trace.previews, trace.previews.length))),
+    }),
+    ...(flags.stepsGif && { stepsGif: await beside('-steps.gif', gifOf(trace.previews)) }),
+  };
+  progress.clear();
+  if (!flags.json) announce(report, file, png, muse.backend.name, flags, io);
+  return report;
+}
+
+function announce(
+  report: ImageReport,
+  file: WrittenFile,
+  png: Uint8Array,
+  device: string,
+  flags: GenerateFlags,
+  io: Io,
+): void {
+  const unchanged = file.isUnchanged ? '  (there already, the same bytes)' : '';
+  const time = duration(report.elapsedMs);
+  io.out(`${shortPath(file.path)}  seed ${report.seed}  ${device}  ${time}${unchanged}\n`);
+  for (const path of [report.tokens, report.stepsStrip, report.stepsGif]) {
+    if (path !== undefined) io.out(`${shortPath(path)}\n`);
+  }
+  const protocol = flags.picture ? pictureProtocol(io) : undefined;
+  if (protocol) io.out(pictureEscape(png, protocol));
+}
+
+async function writeTokens(
+  image: GeneratedImage,
+  trace: Trace,
+  imageName: string,
+  destination: Destination,
+  job: GenerateJob,
+  force?: boolean,
+): Promise<string> {
+  const bytes = encodeTokensFile({ grid: image.grid, steps: trace.steps });
+  const { folder, file } = destination;
+  const isOnly = job.requests.length === 1 && (job.requests[0]!.count ?? 1) === 1;
+  if (file === undefined) return (await writeTo({ folder }, `${imageName}.json`, bytes, force)).path;
+  if (isOnly) return (await writeTo(destination, '', bytes, force)).path;
+  const stem = basename(file).replace(/\.json$/i, '');
+  return (await writeTo({ folder }, `${stem}-${imageName}.json`, bytes, force)).path;
+}
+
+function gifOf(previews: readonly RgbaImage[]): Uint8Array {
+  const { width, height } = previews[0]!;
+  const factor = Math.max(1, Math.ceil(GIF_SIDE / Math.max(width, height)));
+  const frames = previews.map((preview, i) => ({
+    image: enlarge(preview, factor),
+    delayMs: i === previews.length - 1 ? LAST_FRAME_MS : FRAME_MS,
+  }));
+  return encodeGif(frames);
+}
+
+/** A path as short as it goes from the current folder. */
+export function shortPath(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith('..') ? path : fromHere;
+}

@@ -1,0 +1,39 @@
+import { readInput, resolveDestination, writeTo } from '../output/files.js';
+import { encodeTokensFile } from '../output/tokensFile.js';
+import type { Io } from '../terminal/io.js';
+import { ProgressLine } from '../terminal/progressLine.js';
+import { shortPath } from './deliverImage.js';
+import { loadModel } from './loadModel.js';
+import type { ModelFlags } from './modelFlags.js';
+
+export interface EncodeImageFlags extends ModelFlags {
+  readonly output?: string;
+  readonly force?: boolean;
+}
+
+/** `muse encode-image`: a PNG file to the ids of its tokens, as JSON on stdout or in a file. */
+export async function encodeImage(path: string, flags: EncodeImageFlags, io: Io, signal: AbortSignal): Promise<void> {
+  const { output: value, force } = flags;
+  const bytes = await readInput('image', path);
+  const { decodePng } = await import('@muse/muse');
+  const image = decodePng(bytes);
+  const request = { option: '--output', value, extension: '.json', numFiles: 1, force };
+  const destination = value === undefined ? undefined : await resolveDestination(request);
+  const progress = new ProgressLine(io, flags.quiet);
+  const muse = await loadModel({ ...flags, signal, progress });
+  try {
+    const { tokenIds, grid } = await muse.encodeImage(image);
+    const json = encodeTokensFile({ grid, steps: [[...tokenIds]] });
+    progress.clear();
+    if (!destination) {
+      io.out(new TextDecoder().decode(json));
+      return;
+    }
+    const name = `${path.replace(/^.*[\\/]/, '').replace(/\.[^.]*$/, '')}.json`;
+    const file = await writeTo(destination, name, json, force);
+    io.out(`${shortPath(file.path)}  ${grid[0]} × ${grid[1]} tokens\n`);
+  } finally {
+    progress.clear();
+    await muse.dispose();
+  }
+}

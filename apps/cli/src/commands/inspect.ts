@@ -1,0 +1,101 @@
+import type { ModelIndex } from '@muse/checkpoint';
+import { byteSize } from '../terminal/duration.js';
+import type { Io } from '../terminal/io.js';
+
+/** One part of a model as `--json` has it. */
+interface ComponentReport {
+  readonly name: string;
+  readonly class: string;
+  readonly parameters: number;
+  readonly tensors: number;
+  /** Of the weights. */
+  readonly sizeBytes: number;
+  /** Bytes by dtype. */
+  readonly dtypes: Readonly<Record<string, number>>;
+  readonly config: unknown;
+}
+
+interface ModelReport {
+  readonly location: string;
+  readonly name: string;
+  readonly license: string;
+  readonly imageSize: ModelIndex['imageSize'];
+  readonly sampling: ModelIndex['sampling'];
+  readonly components: readonly ComponentReport[];
+  readonly parameters: number;
+  readonly sizeBytes: number;
+}
+
+/** `muse inspect`: what a model folder holds. Reads headers only; no device is needed. */
+export async function inspect(model: string, { json = false }: { json?: boolean }, io: Io): Promise<void> {
+  const { resolveModelFolder } = await import('@muse/muse/node');
+  const { openModelFolder } = await import('@muse/checkpoint');
+  const source = resolveModelFolder(model, import.meta.url);
+  const folder = await openModelFolder(source);
+  const components: ComponentReport[] = [];
+  for (const name of Object.keys(folder.index.components)) {
+    const component = await folder.component(name);
+    const checkpoint = await component.checkpoint();
+    try {
+      const infos = checkpoint.names.map((tensor) => checkpoint.info(tensor));
+      const dtypes: Record<string, number> = {};
+      for (const { dtype, sizeBytes } of infos) dtypes[dtype] = (dtypes[dtype] ?? 0) + sizeBytes;
+      components.push({
+        name,
+        class: folder.index.components[name]!,
+        parameters: infos.reduce((sum, { shape }) => sum + shape.reduce((size, side) => size * side, 1), 0),
+        tensors: infos.length,
+        sizeBytes: infos.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+        dtypes,
+        config: component.config,
+      });
+    } finally {
+      await checkpoint.close();
+    }
+  }
+  const { name, license, imageSize, sampling } = folder.index;
+  const total = (field: 'parameters' | 'sizeBytes') => components.reduce((sum, one) => sum + one[field], 0);
+  const report: ModelReport = {
+    location: source.location,
+    name,
+    license,
+    imageSize,
+    sampling,
+    components,
+    parameters: total('parameters'),
+    sizeBytes: total('sizeBytes'),
+  };
+  io.out(json ? `${JSON.stringify(report, null, 2)}\n` : describe(report));
+}
+
+function describe(report: ModelReport): string {
+  const rows = [
+    ['component', 'class', 'parameters', 'tensors', 'size', 'dtype'],
+    ...report.components.map((one) => [
+      one.name,
+      one.class,
+      one.parameters.toLocaleString('en'),
+      String(one.tensors),
+      byteSize(one.sizeBytes),
+      Object.keys(one.dtypes).join(', '),
+    ]),
+    ['total', '', report.parameters.toLocaleString('en'), '', byteSize(report.sizeBytes), ''],
+  ];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const table = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+  const { numSteps, guidanceScale, guidanceSchedule, order, maskSchedule } = report.sampling;
+  const [height, width] = report.imageSize;
+  return `${[
+    `${report.name}  (${report.location})`,
+    `licence   ${report.license}`,
+    `images    ${width} × ${height}`,
+    `sampling  ${numSteps} steps, guidance ${guidanceScale} ${guidanceSchedule}, ${maskSchedule} masks, ${order} order`,
+    '',
+    ...table,
+  ].join('\n')}\n`;
+}

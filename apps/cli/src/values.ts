@@ -1,0 +1,69 @@
+import type { DeviceName } from '@muse/backend';
+import type { DecodeOrder, GuidanceSchedule, MaskSchedule } from '@muse/sampler';
+import { InvalidArgumentError } from 'commander';
+
+// Lists of the packages, written again because importing the packages would load tfjs before `--help` is shown.
+// values.test.ts holds them against the originals.
+export const devices = ['auto', 'webgpu', 'tensorflow', 'wasm', 'cpu'] as const satisfies (DeviceName | 'auto')[];
+export const orders = ['confidence', 'halton'] as const satisfies DecodeOrder[];
+export const guidanceSchedules = ['constant', 'linear', 'cosine', 'interval'] as const satisfies GuidanceSchedule[];
+export const maskSchedules = [
+  'cosine',
+  'linear',
+  'square',
+  'cubic',
+  'root',
+  'arccos',
+] as const satisfies MaskSchedule[];
+
+/** The model that comes with the command. */
+export const defaultModel = '@muse/model-emoji';
+
+/** A decimal number; `Number` would take '', '0x1f' and ' 7 ' as well. */
+const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+function toNumber(text: string): number {
+  return decimal.test(text) ? Number(text) : Number.NaN;
+}
+
+/** Parser of an option's integer in [least, most]. */
+export function integerFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = toNumber(text);
+    if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+    const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `in [${least}, ${most}]`;
+    throw new InvalidArgumentError(`Expected an integer ${range}.`);
+  };
+}
+
+/** Parser of an option's number of at least `least`. */
+export function numberFrom(least: number): (text: string) => number {
+  return (text) => {
+    const value = toNumber(text);
+    if (Number.isFinite(value) && value >= least) return value;
+    throw new InvalidArgumentError(`Expected a number of at least ${least}.`);
+  };
+}
+
+/** Parser of a share in (0, 1]. */
+export function share(text: string): number {
+  const value = toNumber(text);
+  if (value > 0 && value <= 1) return value;
+  throw new InvalidArgumentError('Expected a number above 0 and at most 1.');
+}
+
+/** `a` or `a,b`, both at least 0: from a at the first step to b at the last. One alone falls to 0, as in MaskGIT. */
+export function choiceTemperature(text: string): [number, number] {
+  const values = text.split(',').map(toNumber);
+  const isValid = values.length <= 2 && values.every((value) => Number.isFinite(value) && value >= 0);
+  if (!isValid) throw new InvalidArgumentError('Expected a or a,b: one or two numbers of at least 0.');
+  return [values[0]!, values[1] ?? 0];
+}
+
+/** `a,b` with 0 ≤ a ≤ b ≤ 1. */
+export function interval(text: string): [number, number] {
+  const values = text.split(',').map(toNumber);
+  const [start = Number.NaN, end = Number.NaN] = values;
+  if (values.length === 2 && start >= 0 && start <= end && end <= 1) return [start, end];
+  throw new InvalidArgumentError('Expected a,b: two numbers with 0 ≤ a ≤ b ≤ 1.');
+}
