@@ -1,30 +1,98 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Backend, DeviceName } from './backend.js';
-import { referenceOps } from './ops/referenceOps.js';
+import { type Backend, type DeviceName, deviceNames } from './backend.js';
+import { allDevices } from './devices/allDevices.js';
+import type { DeviceOptions, RunningDevice } from './devices/device.js';
+import { activate } from './devices/tfjsBackend.js';
 import { UnsupportedBackendError } from './errors.js';
 
-export interface BackendOptions {
+export interface BackendOptions extends DeviceOptions {
+  /** A device by name, or `auto` (default): a real GPU by WebGPU, else tensorflow, wasm, cpu. */
   readonly device?: DeviceName | 'auto';
+  readonly onProgress?: (progress: BackendProgress) => void;
 }
 
-/** PROVISIONAL first version: replaced by devices/*. */
-export async function createBackend({ device = 'auto' }: BackendOptions = {}): Promise<Backend> {
-  const name: DeviceName = device === 'auto' ? 'tensorflow' : device;
-  if (name === 'tensorflow') {
-    process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-    await import('@tensorflow/tfjs-node');
-  } else if (name !== 'cpu') {
-    throw new UnsupportedBackendError({ package: 'backend', in: 'createBackend' }, `no ${name} yet`);
+export interface BackendProgress {
+  readonly status: 'looking' | 'passedOver' | 'ready';
+  readonly device: DeviceName;
+  /** Why a device was passed over, or what the chosen one is. */
+  readonly detail: string;
+}
+
+const place = { package: 'backend', in: 'createBackend' } as const;
+
+/** Devices that run, in the order of their start. tfjs has one engine per process, so this list is one per process too. */
+const running = new Map<DeviceName, { readonly device: RunningDevice; numUsers: number }>();
+
+/**
+ * Starts a device and makes it the active one of tfjs. A device that already runs is shared, and stops when the last
+ * of its users is disposed of.
+ *
+ * @throws UnsupportedBackendError for a device that can't be had: what is missing, and how to get it
+ */
+export async function createBackend(options: BackendOptions = {}): Promise<Backend> {
+  const { device = 'auto' } = options;
+  if (device === 'auto') return chooseDevice(options);
+  if (!deviceNames.includes(device)) {
+    throw new UnsupportedBackendError(place, `expected device auto, ${deviceNames.join(', ')}, got ${String(device)}`);
   }
-  await tf.setBackend(name);
-  await tf.ready();
+  options.onProgress?.({ status: 'looking', device, detail: 'asked for' });
+  return startDevice(device, 'asked for', options);
+}
+
+/** The first that is there and, for webgpu, a real GPU. */
+async function chooseDevice(options: BackendOptions): Promise<Backend> {
+  const passedOver: string[] = [];
+  for (const name of deviceNames) {
+    options.onProgress?.({ status: 'looking', device: name, detail: 'auto' });
+    const report = await allDevices[name].describe();
+    let detail = report.detail;
+    if (report.isAvailable && (name !== 'webgpu' || report.isGpu)) {
+      const reason = [...passedOver, `${name}: ${detail}`].join('; ');
+      try {
+        return await startDevice(name, reason, options);
+      } catch (error) {
+        detail = error instanceof Error ? error.message : String(error);
+      }
+    }
+    passedOver.push(`not ${name}: ${detail}`);
+    options.onProgress?.({ status: 'passedOver', device: name, detail });
+  }
+  throw new UnsupportedBackendError(place, `expected one device that works, got none: ${passedOver.join('; ')}`);
+}
+
+async function startDevice(name: DeviceName, reason: string, options: BackendOptions): Promise<Backend> {
+  let entry = running.get(name);
+  if (entry) {
+    await activate(name);
+  } else {
+    entry = { device: await allDevices[name].start(options), numUsers: 0 };
+    running.set(name, entry);
+  }
+  entry.numUsers++;
+  const { device } = entry;
+  let isDisposed = false;
+  options.onProgress?.({ status: 'ready', device: name, detail: device.capabilities.description });
   return {
     name,
     tf,
-    ops: referenceOps,
-    capabilities: { isGpu: false, isDeterministic: true, description: name },
-    reason: 'asked for',
-    checkErrors: async () => {},
-    dispose: async () => {},
+    ops: device.ops,
+    capabilities: device.capabilities,
+    reason,
+    checkErrors: () => device.checkErrors(),
+    async dispose() {
+      if (isDisposed) return;
+      isDisposed = true;
+      await releaseDevice(name);
+    },
   };
+}
+
+async function releaseDevice(name: DeviceName): Promise<void> {
+  const entry = running.get(name);
+  if (!entry || --entry.numUsers > 0) return;
+  running.delete(name);
+  const wasActive = tf.engine().backendName === name;
+  await entry.device.stop();
+  const latest = [...running.keys()].at(-1);
+  if (wasActive && latest) await activate(latest);
 }

@@ -1,6 +1,8 @@
-export { type ShapePattern, assertShape } from './assertShape.js';
+export { assertShape, type ShapePattern } from './assertShape.js';
 export { type Backend, type Capabilities, type DeviceName, deviceNames } from './backend.js';
-export { type BackendOptions, createBackend } from './createBackend.js';
+export { type BackendOptions, type BackendProgress, createBackend } from './createBackend.js';
+export { describeDevices } from './devices/allDevices.js';
+export type { DeviceOptions, DeviceReport } from './devices/device.js';
 export {
   ConfigError,
   type ErrorPlace,

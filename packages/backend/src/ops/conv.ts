@@ -16,7 +16,14 @@ export function conv2d(
       // Padded by itself: explicit paddings inside conv2d lack a gradient on some devices.
       const [top, bottom, left, right] = padding;
       const isPadded = top + bottom + left + right > 0;
-      const padded = isPadded ? tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]]) : x; // f32 [B, H′, W′, I]
+      const padded = isPadded
+        ? tf.pad(x, [
+            [0, 0],
+            [top, bottom],
+            [left, right],
+            [0, 0],
+          ])
+        : x; // f32 [B, H′, W′, I]
       out = tf.conv2d(padded as tf.Tensor4D, weight, stride, 'valid');
     }
     return bias ? (tf.add(out, bias) as tf.Tensor4D) : out;

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
+import { geglu, gelu, geluTanh, silu } from './activations.js';
 import { attention } from './attention.js';
 import { conv2d, upsampleNearest } from './conv.js';
 import { crossEntropy } from './crossEntropy.js';
 import { embedding, nearestCode } from './embedding.js';
-import { geglu, gelu, geluTanh, silu } from './activations.js';
 import { groupNorm, layerNorm, rmsNorm } from './norms.js';
 import type { Ops } from './ops.js';
 

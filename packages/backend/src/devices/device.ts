@@ -1,0 +1,47 @@
+import type { Capabilities, DeviceName } from '../backend.js';
+import type { Ops } from '../ops/ops.js';
+
+/** Whether a device can be had on this machine, for people to read. */
+export interface DeviceReport {
+  readonly name: DeviceName;
+  readonly isAvailable: boolean;
+  /** A GPU would do the work. */
+  readonly isGpu: boolean;
+  /** What it is (library version, adapter, threads), or what is missing. */
+  readonly detail: string;
+  /** The command or step that brings a missing device; absent where nothing can. */
+  readonly howToGet?: string;
+}
+
+/** What a device needs to be told before it starts. */
+export interface DeviceOptions {
+  /** URL of the folder that serves the `.wasm` files of @tensorflow/tfjs-backend-wasm. Browsers only; Node finds them. */
+  readonly wasmFolder?: string;
+}
+
+/** A way to run tfjs. */
+export interface Device {
+  readonly name: DeviceName;
+  /** Looks for the device and leaves the active tfjs backend as it was. Never throws. */
+  describe(): Promise<DeviceReport>;
+  /**
+   * Registers the device's tfjs backend and makes it the active one.
+   *
+   * @throws UnsupportedBackendError
+   */
+  start(options: DeviceOptions): Promise<RunningDevice>;
+}
+
+export interface RunningDevice {
+  readonly capabilities: Capabilities;
+  readonly ops: Ops;
+  /** @see Backend.checkErrors */
+  checkErrors(): Promise<void>;
+  /** Gives memory back; the device can be started again. */
+  stop(): Promise<void>;
+}
+
+/** Something found on this machine, or what is missing and how to get it. */
+export type Found<T> =
+  | { readonly value: T; readonly missing?: undefined }
+  | { readonly missing: string; readonly howToGet?: string };

@@ -1,0 +1,91 @@
+/// <reference types="@webgpu/types" />
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import type { Found } from '../device.js';
+import type { Platform, TensorflowLibrary } from './platform.js';
+
+const require = createRequire(import.meta.url);
+
+const TENSORFLOW_PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
+const INSTALL_TENSORFLOW = 'npm install @tensorflow/tfjs-node@4.22.0, then muse devices --install tensorflow';
+
+export const platform: Platform = {
+  findGpu,
+  findTensorflow,
+  wasmFolder: () => join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'dist'),
+  howToGetAdapter:
+    process.platform === 'linux'
+      ? 'install the Vulkan driver of your GPU; without a GPU: apt-get install libvulkan1 mesa-vulkan-drivers (Mesa 24 or newer)'
+      : 'install the driver of your GPU',
+};
+
+/** One Dawn instance per process. */
+let foundGpu: Promise<Found<GPU>> | undefined;
+
+function findGpu(): Promise<Found<GPU>> {
+  foundGpu ??= loadGpu();
+  return foundGpu;
+}
+
+async function loadGpu(): Promise<Found<GPU>> {
+  const native = (globalThis as { navigator?: Partial<NavigatorGPU> }).navigator?.gpu;
+  if (native) return { value: native }; // Deno, Bun
+  try {
+    // Named by a variable: an optional peer that neither the compiler nor a bundler may insist on.
+    const name = 'webgpu';
+    const dawn = (await import(name)) as { create(flags: string[]): GPU; globals: Record<string, unknown> };
+    // tfjs reads GPUBufferUsage and friends from the global scope.
+    for (const [key, value] of Object.entries(dawn.globals)) {
+      if (!(key in globalThis)) Object.defineProperty(globalThis, key, { value, configurable: true, writable: true });
+    }
+    return { value: dawn.create([]) };
+  } catch (error) {
+    if (isNotInstalled(error))
+      return { missing: 'the package webgpu is not installed', howToGet: 'npm install webgpu' };
+    return { missing: `the package webgpu does not load: ${firstLine(error)}`, howToGet: 'npm install webgpu@latest' };
+  }
+}
+
+async function findTensorflow(): Promise<Found<TensorflowLibrary>> {
+  // Read by libtensorflow once, as it loads: 2 leaves warnings out.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  restoreUtil();
+  const active = tf.engine().backendName;
+  let missing = 'the package @tensorflow/tfjs-node is not installed';
+  for (const packageName of TENSORFLOW_PACKAGES) {
+    try {
+      await import(packageName); // makes itself the active backend
+      const library = { packageName, ...describeBinding() };
+      if (active && active !== 'tensorflow') await tf.setBackend(active);
+      return { value: library };
+    } catch (error) {
+      if (!isNotInstalled(error)) missing = `${packageName} does not load: ${firstLine(error)}`;
+    }
+  }
+  return { missing, howToGet: INSTALL_TENSORFLOW };
+}
+
+/** tfjs-node 4.22 calls two functions of `util` that Node 23 took away. */
+function restoreUtil(): void {
+  const util = require('node:util') as { isArray?: unknown; isNullOrUndefined?: unknown };
+  util.isArray ??= Array.isArray;
+  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+}
+
+function describeBinding(): Omit<TensorflowLibrary, 'packageName'> {
+  const { binding, isUsingGpuDevice } = tf.findBackend('tensorflow') as unknown as {
+    binding: { TF_Version: string };
+    isUsingGpuDevice: boolean;
+  };
+  return { version: binding.TF_Version, isGpu: isUsingGpuDevice, numThreads: availableParallelism() };
+}
+
+function isNotInstalled(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_MODULE_NOT_FOUND';
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!.trim();
+}

@@ -1,0 +1,43 @@
+import { UnsupportedBackendError } from '../errors.js';
+import { referenceOps } from '../ops/referenceOps.js';
+import type { Device } from './device.js';
+import { platform } from './platform/node.js';
+import type { TensorflowLibrary } from './platform/platform.js';
+import { activate, shutDown } from './tfjsBackend.js';
+
+/** TensorFlow's C library through tfjs-node: the fastest device without a GPU. */
+export const tensorflowDevice: Device = {
+  name: 'tensorflow',
+
+  async describe() {
+    const found = await platform.findTensorflow();
+    if (found.missing === undefined) {
+      const { isGpu } = found.value;
+      return { name: 'tensorflow', isAvailable: true, isGpu, detail: describeLibrary(found.value) };
+    }
+    const { missing: detail, howToGet } = found;
+    return { name: 'tensorflow', isAvailable: false, isGpu: false, detail, ...(howToGet && { howToGet }) };
+  },
+
+  async start() {
+    const found = await platform.findTensorflow();
+    if (found.missing !== undefined) {
+      throw new UnsupportedBackendError(
+        { package: 'backend', in: 'createBackend' },
+        `expected libtensorflow for the device tensorflow, got: ${found.missing}${found.howToGet ? ` (to get it: ${found.howToGet})` : ''}`,
+      );
+    }
+    await activate('tensorflow');
+    const { isGpu } = found.value;
+    return {
+      capabilities: { isGpu, isDeterministic: !isGpu, description: describeLibrary(found.value) },
+      ops: referenceOps,
+      checkErrors: async () => {},
+      stop: async () => shutDown('tensorflow'),
+    };
+  },
+};
+
+function describeLibrary({ version, isGpu, numThreads }: TensorflowLibrary): string {
+  return `libtensorflow ${version} on ${isGpu ? 'the GPU' : `the CPU, ${numThreads} threads`}`;
+}

@@ -1,0 +1,128 @@
+/// <reference types="@webgpu/types" />
+import * as tf from '@tensorflow/tfjs';
+import { MuseError, UnsupportedBackendError } from '../errors.js';
+import { fixWebgpuKernels } from '../kernels/webgpu/fixWebgpuKernels.js';
+import { referenceOps } from '../ops/referenceOps.js';
+import type { Device, Found } from './device.js';
+import { platform } from './platform/node.js';
+import { activate, shutDown } from './tfjsBackend.js';
+
+// The cast: tfjs brings an older @webgpu/types, which does not know subgroups.
+const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query', 'bgra8unorm-storage'] as GPUFeatureName[];
+
+const LIMITS = [
+  'maxBufferSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeWorkgroupsPerDimension',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+] as const;
+
+/** Adapters that compute on the CPU. */
+const SOFTWARE_ADAPTER = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
+
+/** tfjs's WebGPU kernels on a GPUDevice of our own: tfjs's lacks f16, subgroups and error reports. */
+export const webgpuDevice: Device = {
+  name: 'webgpu',
+
+  async describe() {
+    const found = await findAdapter();
+    if (found.missing === undefined) {
+      const { adapter } = found.value;
+      return { name: 'webgpu', isAvailable: true, isGpu: isGpu(adapter), detail: describeAdapter(adapter) };
+    }
+    const { missing: detail, howToGet } = found;
+    return { name: 'webgpu', isAvailable: false, isGpu: false, detail, ...(howToGet && { howToGet }) };
+  },
+
+  async start() {
+    const found = await findAdapter();
+    if (found.missing !== undefined) {
+      throw new UnsupportedBackendError(
+        { package: 'backend', in: 'createBackend' },
+        `expected WebGPU for the device webgpu, got: ${found.missing}${found.howToGet ? ` (to get it: ${found.howToGet})` : ''}`,
+      );
+    }
+    const { gpu, adapter } = found.value;
+    const device = await adapter.requestDevice({
+      requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
+    });
+    const errors = collectErrors(device);
+
+    const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
+    if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
+    tf.registerBackend('webgpu', () => withNavigatorGpu(gpu, () => new WebGPUBackend(device, adapter.info)));
+    fixWebgpuKernels();
+    await activate('webgpu');
+    // Small tensors would silently be computed in JavaScript.
+    tf.env().set('WEBGPU_CPU_FORWARD', false);
+    const backend = tf.backend() as InstanceType<typeof WebGPUBackend>;
+
+    return {
+      capabilities: { isGpu: isGpu(adapter), isDeterministic: true, description: describeAdapter(adapter) },
+      ops: referenceOps,
+      async checkErrors() {
+        backend.ensureCommandEncoderReady(); // else submitQueue throws when nothing is waiting
+        backend.submitQueue();
+        // A lost device may never finish its work.
+        await Promise.race([device.queue.onSubmittedWorkDone(), device.lost]);
+        const first = errors.splice(0)[0];
+        if (first) throw new MuseError({ package: 'backend', in: 'webgpu' }, first);
+      },
+      async stop() {
+        shutDown('webgpu');
+        device.destroy();
+      },
+    };
+  },
+};
+
+async function findAdapter(): Promise<Found<{ gpu: GPU; adapter: GPUAdapter }>> {
+  const found = await platform.findGpu();
+  if (found.missing !== undefined) return found;
+  const gpu = found.value;
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter) return { value: { gpu, adapter } };
+  return { missing: 'WebGPU finds no adapter', howToGet: platform.howToGetAdapter };
+}
+
+/** tfjs's constructor refuses to work where `navigator.gpu` is missing, as in Node, though it uses the device it is given. */
+function withNavigatorGpu<T>(gpu: GPU, make: () => T): T {
+  const scope = globalThis as { navigator?: Partial<NavigatorGPU> };
+  if (scope.navigator?.gpu) return make();
+  const before = Object.getOwnPropertyDescriptor(scope, 'navigator');
+  Object.defineProperty(scope, 'navigator', { value: { gpu }, configurable: true });
+  try {
+    return make();
+  } finally {
+    if (before) Object.defineProperty(scope, 'navigator', before);
+    else delete scope.navigator;
+  }
+}
+
+/** Messages of validation errors, memory errors and device loss, as they come. */
+function collectErrors(device: GPUDevice): string[] {
+  const errors: string[] = [];
+  device.addEventListener('uncapturederror', (event) => {
+    event.preventDefault(); // else it is printed as well
+    errors.push(event.error.message);
+  });
+  void device.lost.then(({ reason, message }) => {
+    if (reason !== 'destroyed') errors.push(`the GPU was lost: ${message}`);
+  });
+  return errors;
+}
+
+function isGpu({ info }: GPUAdapter): boolean {
+  const names = [info.vendor, info.architecture, info.device, info.description];
+  return !info.isFallbackAdapter && !names.some((name) => SOFTWARE_ADAPTER.test(name));
+}
+
+function describeAdapter(adapter: GPUAdapter): string {
+  const { description, device, vendor, architecture } = adapter.info;
+  const name = description || device || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter';
+  return isGpu(adapter) ? name : `${name}, computed by the CPU`;
+}

@@ -1,0 +1,1 @@
+export { type InstallProgress, type InstallTensorflowOptions, installTensorflow } from './installTensorflow.js';
