@@ -91,7 +91,7 @@ function addGenerate(program: Command, io: Io, signal: AbortSignal): void {
     .option('--from <image.png>', 'repeat an image that muse made, to the byte; other options change what they name')
     .option('-n, --negative <text>', 'what not to draw')
     .option('-s, --seed <n>', 'of the first image; the others have the next ones (default: random)', integerFrom(0))
-    .option('-c, --count <n>', 'images of each prompt (default: 1)', integerFrom(1))
+    .option('-c, --count <n>', 'images of each prompt (default: 1)', integerFrom(1, 10_000))
     .addOption(modelOption())
     .addOption(deviceOption())
     .addOption(outputOption('a folder, or a file that ends in .png (default: <prompt>-<seed>.png here)'))

@@ -18,7 +18,8 @@ export function processIo(): Io {
     err: (text) => void stderr.write(text),
     isOutTerminal: stdout.isTTY ?? false,
     isErrTerminal: stderr.isTTY ?? false,
-    columns: stderr.columns ?? 80,
+    // Some pseudo-terminals say 0.
+    columns: stderr.columns || 80,
     env,
   };
 }

@@ -1,0 +1,132 @@
+import { spawnSync } from 'node:child_process';
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeWorkplace, type Run, type RunOptions, type Workplace } from './runMuse.js';
+
+let work: Workplace;
+beforeAll(async () => {
+  work = await makeWorkplace();
+  const file = (name: string) => join(work.folder, name);
+  await mkdir(file('out'));
+  await writeFile(file('not-an-image.png'), 'GIF89a, or so');
+  await writeFile(file('cut-off.png'), Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0));
+  await writeFile(file('no-prompts.txt'), '# nothing here\n\n');
+  await writeFile(file('bad-prompts.txt'), 'a cat\na 🐈\n');
+  await writeFile(file('ids.json'), '{ "grid": [1, 2], "steps": [[3, 99]] }');
+  await writeFile(file('odd.json'), '{ "grid": [1, 2] }');
+});
+afterAll(() => work.remove());
+
+/** Runs; expects exit code 2, one line on stderr beside progress, nothing on stdout and no new file. */
+async function refused(args: readonly string[], options?: Partial<RunOptions>): Promise<string> {
+  const before = await listing();
+  const run = await work.run(args, options);
+  expectRefusal(run);
+  expect(await listing()).toEqual(before);
+  return lastLine(run);
+}
+
+function expectRefusal({ code, stdout, stderr }: Run): void {
+  expect(code, stderr).toBe(2);
+  expect(stdout).toBe('');
+  const lines = stderr.trimEnd().split('\n');
+  expect(lines.filter((line) => line.startsWith('muse: '))).toEqual([lines.at(-1)]);
+  expect(stderr).not.toMatch(/^\s+at /m);
+}
+
+const lastLine = ({ stderr }: Run) => stderr.trimEnd().split('\n').at(-1)!;
+
+async function listing(): Promise<string[]> {
+  return (await readdir(work.folder, { recursive: true })).sort();
+}
+
+describe('what is wrong is said in one line, with exit code 2, and nothing is written', () => {
+  it.each([
+    [['generate'], 'no prompt: say what to draw'],
+    [['generate', ''], 'the prompt is empty: say what to draw'],
+    [['generate', ' \t\n'], 'the prompt is empty'],
+    [['generate', 'a cat', '--steps', '0'], "argument '0' is invalid. Expected an integer of at least 1."],
+    [['generate', 'a cat', '--steps', 'ten'], "argument 'ten' is invalid. Expected an integer of at least 1."],
+    [['generate', 'a cat', '--guidance', 'NaN'], "argument 'NaN' is invalid. Expected a number of at least 0."],
+    [['generate', 'a cat', '--guidance', '-1'], "argument '-1' is invalid."],
+    [['generate', 'a cat', '--seed', '-1'], "argument '-1' is invalid. Expected an integer of at least 0."],
+    [['generate', 'a cat', '--seed', '1e400'], 'Expected an integer of at least 0.'],
+    [['generate', 'a cat', '--count', '0'], 'Expected an integer in [1, 10000].'],
+    [['generate', 'a cat', '--order', 'raster'], 'Allowed choices are confidence, halton.'],
+    [['generate', 'a cat', '--choice-temperature', '1,2,3'], 'Expected a or a,b'],
+    [['generate', 'a cat', '--device', 'gpu'], 'Allowed choices are auto, webgpu, tensorflow, wasm, cpu.'],
+    [['generate', 'a cat', '--stpes', '3'], "unknown option '--stpes' (Did you mean --steps?)"],
+    [['generate', 'a cat', 'a dog'], 'too many arguments'],
+    [['genrate', 'a cat'], "unknown command 'genrate' (Did you mean generate?)"],
+    [['generate', 'a cat', '--output', 'absent'], 'there is no folder absent: make it first (mkdir -p "absent")'],
+    [['generate', 'a cat', '--output', 'absent/cat.png'], 'make it first (mkdir -p'],
+    [['generate', 'a cat', '--output', 'cat.jpg'], "there is no folder cat.jpg: a file's name ends in .png"],
+    [['generate', 'a cat', '--output', 'ids.json'], "ids.json is a file that doesn't end in .png"],
+    [['generate', 'a cat', '--output', ''], 'Expected a name.'],
+    [['generate', 'a cat', '--output', '/proc'], 'nothing can be written in /proc'],
+    [['generate', 'a cat', '--count', '2', '--output', 'two.png'], 'one file for 2 images: name a folder'],
+    [['generate', 'a cat', '--tokens', 'absent/ids.json'], '--tokens: there is no folder'],
+    [['generate', '--prompts', 'absent.txt'], "--prompts absent.txt can't be read: no such file or folder"],
+    [['generate', '--prompts', 'out'], "--prompts out can't be read: it is a folder"],
+    [['generate', '--prompts', 'no-prompts.txt'], 'no-prompts.txt has no prompt: write one on each line'],
+    [['generate', 'a cat', '--prompts', 'no-prompts.txt'], 'give one of them'],
+    [['generate', '--from', 'absent.png'], "--from absent.png can't be read: no such file or folder"],
+    [['generate', '--from', 'not-an-image.png'], 'expected a PNG file, got something else'],
+    [['encode-image', 'not-an-image.png'], 'expected a PNG file, got something else'],
+    [['encode-image', 'cut-off.png'], 'expected a PNG file, got something else'],
+    [['encode-image', 'absent.png'], "image absent.png can't be read"],
+    [['encode-image'], "missing required argument 'image.png'"],
+    [['decode-tokens', 'odd.json'], 'odd.json: expected { "grid": [h, w]'],
+    [['decode-tokens', 'not-an-image.png'], 'not-an-image.png is no JSON file'],
+    [['decode-tokens', 'ids.json', '--step', '2'], 'ids.json has 1 step'],
+  ])('%j', async (args, message) => expect(await refused(args)).toContain(message));
+
+  it.each([
+    [
+      'a prompt of 10,000 characters',
+      ['generate', 'cat '.repeat(2500)],
+      'at most 13 tokens, got 2501 (10000 characters)',
+    ],
+    ['emoji', ['generate', 'a cat 🐈'], 'got 🐈 (U+1F408): leave them out'],
+    ['right-to-left text', ['generate', 'قطة'], "expected a prompt of characters in the model's vocabulary, got ق"],
+    ['one bad prompt of several', ['generate', '--prompts', 'bad-prompts.txt'], 'got 🐈 (U+1F408)'],
+    ['text that is too long', ['encode-text', 'cat '.repeat(14)], 'at most 13 tokens'],
+    [
+      'ids outside of the codebook',
+      ['decode-tokens', 'ids.json'],
+      'expected token ids in [0, 13), got 99 at position 1',
+    ],
+  ])('%s', async (_, args, message) => expect(await refused(args)).toContain(message));
+
+  it.each([
+    ['./absent', 'got ./absent: not there'],
+    ['@muse/absent', 'got neither: npm install @muse/absent, or give a path'],
+    ['out', 'expected a model folder with model_index.json'],
+  ])('a model that is not there: %s', async (model, message) => {
+    expect(await refused(['generate', 'a cat', '--model', model])).toContain(message);
+  });
+
+  it.each(['model_index.json', 'text_encoder/tokenizer.json', 'transformer/config.json', 'vqgan/model.safetensors'])(
+    'a model folder without %s',
+    async (file) => {
+      const model = join(work.folder, '../spoiled');
+      await cp(work.model, model, { recursive: true });
+      await rm(join(model, file));
+      try {
+        expect(await refused(['generate', 'a cat', '--model', model])).toContain(file.split('/').at(-1)!);
+      } finally {
+        await rm(model, { recursive: true });
+      }
+    },
+  );
+
+  const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0;
+  // A limit on file sizes makes write(2) fail in the middle, as a full disk does.
+  it.skipIf(!hasPrlimit)('a disk that takes no more (needs prlimit of util-linux)', async () => {
+    const wrapper = ['prlimit', '--fsize=300:300'];
+    expect(await refused(['generate', 'a cat', '--steps', '1', '--output', 'out'], { wrapper })).toContain(
+      'a file larger than allowed (EFBIG)',
+    );
+  });
+});
