@@ -18,7 +18,11 @@ const GAP_VALUE = 255;
  * @param size [H, W]
  * @throws ImageError if an image has another size
  */
-export function imageGrid(images: readonly Float32Array[], size: readonly [number, number], numColumns: number): ImageGrid {
+export function imageGrid(
+  images: readonly Float32Array[],
+  size: readonly [number, number],
+  numColumns: number,
+): ImageGrid {
   const [H, W] = size;
   const wrong = images.find((image) => image.length !== H * W * 3);
   if (wrong || images.length === 0) {

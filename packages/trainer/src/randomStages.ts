@@ -4,10 +4,8 @@ import { randomUint32 } from '@muse/backend';
 export const stages = {
   sceneSeeds: 0x7a01,
   captionSeeds: 0x7a02,
-  poolPicks: 0x7a03,
-  masking: 0x7a04,
-  fileOrder: 0x7a05,
-  deadCodes: 0x7a06,
+  parameterSeeds: 0x7a03,
+  epochOrder: 0x7a05,
 } as const;
 
 /** Seeds in [0, 2^53) for the items of a step, each a function of (seed, stage, step, position). */

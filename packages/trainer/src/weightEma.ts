@@ -7,7 +7,10 @@ export function initWeightEma(backend: Backend, parameters: Parameters, names: I
   for (const name of names) {
     const tensor = parameters.get(name)!;
     // Not a clone: a clone shares its data with the parameter, which is replaced, but a copy is as cheap and plainer.
-    ema.set(name, backend.tf.tidy(() => backend.tf.add(tensor, 0)));
+    ema.set(
+      name,
+      backend.tf.tidy(() => backend.tf.add(tensor, 0)),
+    );
   }
   return ema;
 }

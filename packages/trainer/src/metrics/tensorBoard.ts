@@ -37,7 +37,10 @@ export function scalarRecord({ step, wallTimeSeconds, scalars, images = {} }: Sc
     ...Object.entries(images).map(([tag, { width, height, png }]) =>
       concatBytes([
         bytesField(1, tag),
-        bytesField(4, concatBytes([integerField(1, height), integerField(2, width), integerField(3, RGB), bytesField(4, png)])),
+        bytesField(
+          4,
+          concatBytes([integerField(1, height), integerField(2, width), integerField(3, RGB), bytesField(4, png)]),
+        ),
       ]),
     ),
   ];

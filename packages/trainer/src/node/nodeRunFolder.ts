@@ -12,7 +12,9 @@ export async function nodeRunFolder(path: string): Promise<RunFolder> {
   const root = resolve(path);
   const wrap = (file: string, cause: unknown) => {
     const { code = 'error' } = cause as NodeJS.ErrnoException;
-    return new ConfigError({ package: 'trainer', in: 'nodeRunFolder' }, `can't write ${join(root, file)} (${code})`, { cause });
+    return new ConfigError({ package: 'trainer', in: 'nodeRunFolder' }, `can't write ${join(root, file)} (${code})`, {
+      cause,
+    });
   };
   await mkdir(root, { recursive: true }).catch((cause: unknown) => {
     throw wrap('', cause);
@@ -24,9 +26,13 @@ export async function nodeRunFolder(path: string): Promise<RunFolder> {
       try {
         return new Uint8Array(await readFile(join(root, file)));
       } catch (cause) {
-        throw new WeightError({ package: 'trainer', in: 'nodeRunFolder' }, `expected a file ${join(root, file)}, got none`, {
-          cause,
-        });
+        throw new WeightError(
+          { package: 'trainer', in: 'nodeRunFolder' },
+          `expected a file ${join(root, file)}, got none`,
+          {
+            cause,
+          },
+        );
       }
     },
     async write(file, content) {

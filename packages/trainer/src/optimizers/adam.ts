@@ -29,7 +29,10 @@ function adamFamily(name: 'adam' | 'adamW', options: AdamOptions): Optimizer {
   const [beta1, beta2] = betas;
   if (![beta1, beta2].every((beta) => beta >= 0 && beta < 1) || !(epsilon > 0) || !(weightDecay >= 0)) {
     const got = `betas [${beta1}, ${beta2}], epsilon ${epsilon}, weightDecay ${weightDecay}`;
-    throw new ConfigError({ package: 'trainer', in: name }, `expected betas in [0, 1), epsilon > 0, weightDecay ≥ 0, got ${got}`);
+    throw new ConfigError(
+      { package: 'trainer', in: name },
+      `expected betas in [0, 1), epsilon > 0, weightDecay ≥ 0, got ${got}`,
+    );
   }
   const isDecoupled = name === 'adamW';
 

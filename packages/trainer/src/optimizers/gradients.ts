@@ -31,7 +31,9 @@ export function globalNorm(backend: Backend, gradients: Iterable<Tensor>): Scala
  */
 export function clipScale(backend: Backend, norm: Scalar, maxNorm: number | null): Scalar {
   const { tf } = backend;
-  return tf.tidy(() => (maxNorm === null ? tf.scalar(1) : tf.minimum(1, tf.div(maxNorm, tf.add(norm, 1e-6))))) as Scalar;
+  return tf.tidy(() =>
+    maxNorm === null ? tf.scalar(1) : tf.minimum(1, tf.div(maxNorm, tf.add(norm, 1e-6))),
+  ) as Scalar;
 }
 
 /** Sums gradients of micro-batches into `total` (which it owns): total ← total + factor·gradients. Disposes `gradients`. */

@@ -89,6 +89,7 @@ export function disposeTensors(tensors: ReadonlyMap<string, Tensor>): void {
 
 function tensorOf(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor {
   const tensor = tensors.get(name);
-  if (!tensor) throw new ConfigError({ package: 'trainer', in: 'updateParameters' }, `expected a tensor ${name}, got none`);
+  if (!tensor)
+    throw new ConfigError({ package: 'trainer', in: 'updateParameters' }, `expected a tensor ${name}, got none`);
   return tensor;
 }

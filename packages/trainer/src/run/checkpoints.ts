@@ -18,7 +18,6 @@ interface CheckpointState {
   readonly step: number;
   readonly seed: number;
   readonly modelConfig: unknown;
-  readonly hostState: unknown;
   /** CRC-32C of each file beside this one: a half-written or flipped one is noticed. */
   readonly files: Readonly<Record<string, { readonly sizeBytes: number; readonly crc32c: number }>>;
 }
@@ -58,7 +57,6 @@ export async function saveCheckpoint(task: TrainingTask, run: RunFolder, step: n
     step,
     seed,
     modelConfig: task.modelConfig,
-    hostState: task.hostState?.() ?? null,
     files,
   };
   await run.write(`${temporary}/${STATE_FILE}`, `${JSON.stringify(state, null, 2)}\n`);
@@ -93,7 +91,9 @@ export async function latestCheckpoint(
       return step;
     } catch (error) {
       if (error instanceof ConfigError) throw error;
-      onWarning(`checkpoint ${checkpointName(step)} in ${run.location} is damaged and is passed over: ${(error as Error).message}`);
+      onWarning(
+        `checkpoint ${checkpointName(step)} in ${run.location} is damaged and is passed over: ${(error as Error).message}`,
+      );
     }
   }
   if (steps.length > 0) {
@@ -134,13 +134,15 @@ async function restore(task: TrainingTask, run: RunFolder, step: number): Promis
       target.set(name, tensor);
     }
   }
-  task.restoreHostState?.(state.hostState);
 }
 
 function assertSameModel(task: TrainingTask, run: RunFolder, state: CheckpointState): void {
   const place = { package: 'trainer', in: `train ${task.kind}` };
   if (state.format !== 'muse-run' || state.formatVersion !== FORMAT_VERSION) {
-    throw new ConfigError(place, `expected a run of format ${FORMAT_VERSION} in ${run.location}, got ${state.format} ${state.formatVersion}`);
+    throw new ConfigError(
+      place,
+      `expected a run of format ${FORMAT_VERSION} in ${run.location}, got ${state.format} ${state.formatVersion}`,
+    );
   }
   const expected = JSON.stringify(task.modelConfig);
   const got = JSON.stringify(state.modelConfig);

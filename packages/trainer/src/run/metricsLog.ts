@@ -5,14 +5,22 @@ const METRICS_FILE = 'metrics.jsonl';
 
 /** Writes a run's numbers twice: `metrics.jsonl`, a line per step that was read, and `events/`, for TensorBoard. */
 export interface MetricsLog {
-  write(step: number, scalars: Readonly<Record<string, number>>, images?: Readonly<Record<string, EventImage>>): Promise<void>;
+  write(
+    step: number,
+    scalars: Readonly<Record<string, number>>,
+    images?: Readonly<Record<string, EventImage>>,
+  ): Promise<void>;
 }
 
 /**
  * @param startStep steps already done: later lines (of a run that was killed) are dropped, as these steps come again
  * @param now milliseconds since 1970
  */
-export async function openMetricsLog(run: RunFolder, startStep: number, now: () => number = Date.now): Promise<MetricsLog> {
+export async function openMetricsLog(
+  run: RunFolder,
+  startStep: number,
+  now: () => number = Date.now,
+): Promise<MetricsLog> {
   await dropLinesAfter(run, startStep);
   const openedSeconds = now() / 1000;
   const eventFile = `events/events.out.tfevents.${Math.floor(openedSeconds)}.${String(startStep).padStart(6, '0')}`;

@@ -21,7 +21,9 @@ export class Pace {
     this.#last = time;
     this.#measurements++;
     const isRestart = this.#measurements <= 2;
-    this.#secondsPerStep = isRestart ? seconds : this.#secondsPerStep + NEWEST_WEIGHT * (seconds - this.#secondsPerStep);
+    this.#secondsPerStep = isRestart
+      ? seconds
+      : this.#secondsPerStep + NEWEST_WEIGHT * (seconds - this.#secondsPerStep);
   }
 
   get secondsPerStep(): number {

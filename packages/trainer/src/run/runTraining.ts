@@ -1,5 +1,6 @@
 import { ConfigError, MuseError } from '@muse/backend';
-import type { Scalar } from '@tensorflow/tfjs';
+import type { Scalar, TensorContainer } from '@tensorflow/tfjs';
+import type { StepScalars } from '../meanScalars.js';
 import { type LearningRateSchedule, learningRateAt } from '../schedule.js';
 import { latestCheckpoint, pruneCheckpoints, saveCheckpoint } from './checkpoints.js';
 import { type MetricsLog, openMetricsLog } from './metricsLog.js';
@@ -71,6 +72,7 @@ export async function runTraining(
   const { numSteps, checkpointEvery, previewEvery } = options;
   const readEvery = options.readEvery ?? (task.backend.capabilities.isGpu ? 10 : 1);
   const startStep = await latestCheckpoint(task, run, onWarning);
+  if (startStep === 0) await task.start?.();
   const log = await openMetricsLog(run, startStep);
   const pace = new Pace(task.imagesPerStep);
   const pending: PendingStep[] = [];
@@ -104,7 +106,7 @@ export async function runTraining(
     if (pending.length > 0) metrics = await readPending(task, run, pending, log, savedStep);
     if (step > savedStep) await save();
   } finally {
-    for (const { scalars } of pending) task.backend.tf.dispose(scalars);
+    for (const { scalars } of pending) task.backend.tf.dispose(scalars as TensorContainer);
   }
   return { status: step < numSteps ? 'aborted' : 'done', step, metrics };
 }
@@ -112,7 +114,7 @@ export async function runTraining(
 interface PendingStep {
   readonly step: number;
   readonly learningRate: number;
-  readonly scalars: Record<string, Scalar>;
+  readonly scalars: StepScalars;
 }
 
 /** Brings the numbers of the steps since the last read to the host, checks and logs them; returns those of the newest. */
@@ -127,14 +129,16 @@ async function readPending(
   let metrics: Record<string, number> = {};
   while (pending.length > 0) {
     const { step, learningRate, scalars } = pending[0]!;
-    const names = Object.keys(scalars);
-    const stacked = tf.stack(Object.values(scalars));
-    const values = await stacked.data();
-    stacked.dispose();
-    tf.dispose(scalars);
+    const onDevice = Object.values(scalars).filter((value) => typeof value !== 'number');
+    const stacked = tf.stack<Scalar>(onDevice);
+    const values = [...(await stacked.data())];
+    tf.dispose([stacked, ...onDevice]);
     pending.shift();
-    metrics = { ...Object.fromEntries(names.map((name, i) => [name, values[i]!])), learningRate };
-    const broken = names.filter((_, i) => !Number.isFinite(values[i]!));
+    metrics = { learningRate };
+    for (const [name, value] of Object.entries(scalars)) {
+      metrics[name] = typeof value === 'number' ? value : values.shift()!;
+    }
+    const broken = Object.keys(metrics).filter((name) => !Number.isFinite(metrics[name]));
     if (broken.length > 0) {
       const kept = savedStep > 0 ? `the last good checkpoint, of step ${savedStep}, is` : 'no checkpoint was saved yet';
       throw new MuseError(
@@ -177,7 +181,10 @@ function progressOf(
   };
 }
 
-function checkOptions(task: TrainingTask, { numSteps, checkpointEvery, keepEvery, previewEvery, readEvery = 1, seed }: LoopOptions): void {
+function checkOptions(
+  task: TrainingTask,
+  { numSteps, checkpointEvery, keepEvery, previewEvery, readEvery = 1, seed }: LoopOptions,
+): void {
   const isCount = (value: number, least: number) => Number.isInteger(value) && value >= least;
   const isValid =
     isCount(numSteps, 1) &&

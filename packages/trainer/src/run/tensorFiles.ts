@@ -28,7 +28,12 @@ export async function encodeGroup(backend: Backend, group: StateGroup): Promise<
  * @returns new tensors by name, owned by the caller
  * @throws WeightError if the bytes are damaged, ShapeError if the tensors are not those of the group
  */
-export async function decodeGroup(backend: Backend, group: StateGroup, name: string, bytes: Uint8Array): Promise<Map<string, Tensor>> {
+export async function decodeGroup(
+  backend: Backend,
+  group: StateGroup,
+  name: string,
+  bytes: Uint8Array,
+): Promise<Map<string, Tensor>> {
   const layouts = layoutsOf(group.specs);
   const checkpoint = await openCheckpoint(memorySource(name, bytes));
   const tensors = new Map<string, Tensor>();
@@ -39,7 +44,10 @@ export async function decodeGroup(backend: Backend, group: StateGroup, name: str
       const tensor = await toTensor(backend, await checkpoint.read(key), permutation);
       tensors.set(key, tensor);
       if (tensor.shape.join() !== old.shape.join()) {
-        throw new ShapeError({ package: 'trainer', in: 'decodeGroup' }, `expected ${key} [${old.shape}], got [${tensor.shape}]`);
+        throw new ShapeError(
+          { package: 'trainer', in: 'decodeGroup' },
+          `expected ${key} [${old.shape}], got [${tensor.shape}]`,
+        );
       }
     }
     return tensors;
@@ -61,7 +69,11 @@ async function toTensorData({ tf }: Backend, tensor: Tensor, permutation: number
   }
 }
 
-async function toTensor({ tf }: Backend, { dtype, shape, data }: TensorData, permutation: number[] | undefined): Promise<Tensor> {
+async function toTensor(
+  { tf }: Backend,
+  { dtype, shape, data }: TensorData,
+  permutation: number[] | undefined,
+): Promise<Tensor> {
   if (dtype !== 'F32' && dtype !== 'I32') {
     throw new WeightError({ package: 'trainer', in: 'decodeGroup' }, `expected F32 or I32, got ${dtype}`);
   }

@@ -1,6 +1,6 @@
 import type { Backend } from '@muse/backend';
-import type { Scalar } from '@tensorflow/tfjs';
 import type { ImageGrid } from '../imageGrid.js';
+import type { StepScalars } from '../meanScalars.js';
 import type { StateGroup } from './stateGroup.js';
 
 export interface StepInfo {
@@ -23,16 +23,15 @@ export interface TrainingTask {
   /** What makes the tensors of a checkpoint fit: a run with another one can't be resumed. */
   readonly modelConfig: unknown;
   readonly imagesPerStep: number;
+  /** Before the first step of a run that starts anew, not of one that goes on. */
+  start?(): Promise<void>;
   /** All tensors that a resumed run needs. */
   groups(): readonly StateGroup[];
   /**
-   * One optimizer step. The scalars stay on the device until someone reads them; `loss` is always there, and every one
+   * One optimizer step. Scalars stay on the device until someone reads them; `loss` is always there, and every number
    * has to be finite. The caller disposes them.
    */
-  step(info: StepInfo): Promise<Record<string, Scalar>>;
-  /** Numbers that a resumed run needs beside the tensors, as JSON. */
-  hostState?(): unknown;
-  restoreHostState?(state: unknown): void;
+  step(info: StepInfo): Promise<StepScalars>;
   preview?(step: number): Promise<Preview>;
   dispose(): void;
 }

@@ -1,0 +1,25 @@
+export { BatchSource, type Dataset, type ImageBatch, loadImages } from './data/dataset.js';
+export { type ComponentFiles, exportComponent, openComponent, runFolderSource } from './exportComponent.js';
+export { type ImageGrid, imageGrid, psnr, splitImages } from './imageGrid.js';
+export { type AdafactorOptions, adafactor } from './optimizers/adafactor.js';
+export { type AdamOptions, adam, adamW } from './optimizers/adam.js';
+export { clipScale, globalNorm, lossAndGradients } from './optimizers/gradients.js';
+export {
+  disposeTensors,
+  initOptimizerState,
+  type Optimizer,
+  type OptimizerState,
+  updateParameters,
+} from './optimizers/optimizer.js';
+export {
+  type BaseSettings,
+  type ClassifierSettings,
+  type RunSettings,
+  type TokenizerSettings,
+  trainerPresets,
+} from './presets.js';
+export type { RunFolder } from './run/runFolder.js';
+export type { LoopCallbacks, TrainingProgress, TrainingResult } from './run/runTraining.js';
+export { type LearningRateSchedule, learningRateAt } from './schedule.js';
+export { type TokenizerTrainingOptions, trainTokenizer } from './trainTokenizer.js';
+export { emaDecayAt, initWeightEma, updateWeightEma } from './weightEma.js';

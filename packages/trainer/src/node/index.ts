@@ -1,0 +1,1 @@
+export { nodeRunFolder } from './nodeRunFolder.js';
