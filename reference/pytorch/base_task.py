@@ -1,0 +1,113 @@
+"""The base model: transformer and text encoder trained together on the tokens of a frozen VQGAN."""
+import pathlib
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
+
+from image_folder import ImageFolder, caption_ids, to_float
+from masked_transformer import MaskedTransformer, MaskedTransformerConfig, masked_token_loss, sample_masking
+from optimization import RunSettings, WeightEma, make_optimizer
+from processes import Processes, ShardOrder
+from t5_encoder import T5Config, T5Encoder
+from vqgan import VQGAN
+
+ENCODE_BATCH = 64
+
+
+class BaseModel(nn.Module):
+    """One module for both, so that their gradients are exchanged together."""
+
+    def __init__(self, text_encoder: T5Encoder, transformer: MaskedTransformer):
+        super().__init__()
+        self.text_encoder, self.transformer = text_encoder, transformer
+
+    def forward(self, masked_ids: Tensor, labels: Tensor, loss_mask: Tensor, dropped: Tensor, ids: Tensor, mask: Tensor):
+        text = self.text_encoder(ids, mask)
+        return masked_token_loss(self.transformer, masked_ids, labels, loss_mask, text, mask, dropped)
+
+
+class BaseTask:
+    def __init__(self, configs: dict, settings: RunSettings, processes: Processes, arguments):
+        self.settings, self.processes, self.precision = settings, processes, arguments.precision
+        torch.manual_seed(settings.seed)
+        folder: pathlib.Path = arguments.model
+        text_encoder = component(T5Encoder, T5Config, folder / "text_encoder", configs.get("text_encoder"))
+        transformer = component(MaskedTransformer, MaskedTransformerConfig, folder / "transformer", configs.get("transformer"))
+        vqgan = VQGAN.load(folder / "vqgan").to(processes.device).eval()
+        check_sizes(text_encoder.config, transformer.config, vqgan.config)
+        text_encoder.requires_grad_(not arguments.freeze_text_encoder)
+        self.model = BaseModel(text_encoder, transformer).to(processes.device)
+        self.wrapped = processes.wrap(self.model)
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.modules = {"model": self.model}
+        self.optimizers = {"model": make_optimizer(settings, trained)}
+        self.means = {"model": WeightEma(self.model, settings.ema_decay)} if settings.ema_decay is not None else {}
+
+        images = ImageFolder(arguments.data, vqgan.config.image_size)
+        self.order = ShardOrder(len(images), processes.share(settings.batch_size), processes, settings.seed)
+        shard = Subset(images, self.order.rows)
+        self.token_ids = encode_all(vqgan, DataLoader(shard, ENCODE_BATCH, num_workers=arguments.workers), processes.device)
+        # Codes are chosen at full f32; from here on matrix products may be TF32.
+        torch.set_float32_matmul_precision("high")
+        captions = [images.captions[row] for row in self.order.rows]
+        ids, mask = caption_ids(folder / "text_encoder" / "tokenizer.json", captions, text_encoder.config.maxLength)
+        if ids.max() >= text_encoder.config.vocab_size:
+            raise ValueError(f"expected token ids below vocab_size {text_encoder.config.vocab_size}, got {ids.max()}")
+        self.ids, self.mask = ids.to(processes.device), mask.to(processes.device)
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        s, optimizer = self.settings, self.optimizers["model"]
+        optimizer.zero_grad(set_to_none=True)
+        losses, accuracies = [], []
+        for micro in range(s.accumulation_steps):
+            index = (step - 1) * s.accumulation_steps + micro
+            rows = self.order.batch(index)
+            labels = self.token_ids[rows]
+            generator = self.processes.generator(s.seed, 1, index)
+            masked_ids, loss_mask, dropped = sample_masking(self.model.transformer.config, labels, generator)
+            with self.processes.delayed(self.wrapped, micro == s.accumulation_steps - 1):
+                with self.processes.autocast(self.precision):
+                    loss, accuracy = self.wrapped(masked_ids, labels, loss_mask, dropped, self.ids[rows], self.mask[rows])
+                (loss / s.accumulation_steps).backward()
+            losses.append(loss.detach())
+            accuracies.append(accuracy)
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        norm = nn.utils.clip_grad_norm_(trained, s.max_gradient_norm or float("inf"))
+        optimizer.step()
+        for mean in self.means.values():
+            mean.update(self.model, step)
+        return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(accuracies).mean(), "gradient_norm": norm}
+
+    def extra_state(self) -> dict:
+        return {}
+
+    def load_extra_state(self, state: dict) -> None:
+        assert state == {}
+
+    def save(self, folder: pathlib.Path) -> None:
+        self.model.text_encoder.save(folder / "text_encoder")
+        self.model.transformer.save(folder / "transformer")
+
+
+def component(model_class, config_class, folder: pathlib.Path, config: dict | None):
+    """From its folder if it is there, else new from its config."""
+    if (folder / "model.safetensors").exists():
+        return model_class.load(folder)
+    if config is None:
+        raise ValueError(f"expected {folder / 'model.safetensors'}, or model.{folder.name} in run.json, got neither")
+    return model_class(config_class.from_json(config))
+
+
+def check_sizes(text: T5Config, transformer: MaskedTransformerConfig, vqgan) -> None:
+    side = vqgan.image_size // 2 ** (len(vqgan.block_out_channels) - 1)
+    expected = {"text_dim": text.d_model, "codebook_size": vqgan.codebook_size, "latent_size": side}
+    got = {name: getattr(transformer, name) for name in expected}
+    if got != expected:
+        raise ValueError(f"expected a transformer of {expected}, as its VQGAN and text encoder have them, got {got}")
+
+
+@torch.no_grad()
+def encode_all(vqgan, loader: DataLoader, device: torch.device) -> Tensor:
+    """i64 [images, S] on the device; kept as codes, every epoch costs the VQGAN nothing."""
+    return torch.cat([vqgan.encode(to_float(images.to(device))).flatten(1) for images in loader])
