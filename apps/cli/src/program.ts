@@ -48,7 +48,7 @@ export function buildProgram({ io, signal }: CommandContext): Command {
         ),
     });
   addGenerate(program, io, signal);
-  addDevices(program, io, signal);
+  addDevices(program, io);
   addEncodeImage(program, io, signal);
   addDecodeTokens(program, io, signal);
   addEncodeText(program, io, signal);
@@ -133,7 +133,7 @@ Examples:
     });
 }
 
-function addDevices(program: Command, io: Io, signal: AbortSignal): void {
+function addDevices(program: Command, io: Io): void {
   program
     .command('devices')
     .summary('what can compute here, what is missing and how to get it')
@@ -143,7 +143,7 @@ function addDevices(program: Command, io: Io, signal: AbortSignal): void {
     .addHelpText('after', '\nExamples:\n  $ muse devices\n  $ muse devices --install tensorflow')
     .action(async (flags: DevicesFlags) => {
       const command = await import('./commands/devices.js');
-      await command.devices(flags, io, signal);
+      await command.devices(flags, io);
     });
 }
 

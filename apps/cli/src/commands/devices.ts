@@ -1,8 +1,4 @@
-import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
 import type { DeviceReport } from '@muse/backend';
-import { UsageError } from '../errors.js';
 import type { Io } from '../terminal/io.js';
 
 export interface DevicesFlags {
@@ -11,11 +7,15 @@ export interface DevicesFlags {
 }
 
 /** `muse devices`: what can compute here, what is missing and how to get it. */
-export async function devices({ json = false, install }: DevicesFlags, io: Io, signal: AbortSignal): Promise<void> {
-  if (install !== undefined) await installTensorflow(io, signal);
+export async function devices({ json = false, install }: DevicesFlags, io: Io): Promise<void> {
+  if (install !== undefined) {
+    const { installTensorflow } = await import('@muse/backend/node');
+    await installTensorflow({ onProgress: ({ status, detail }) => io.err(`tensorflow: ${status} ${detail}\n`) });
+  }
   const { describeDevices } = await import('@muse/backend');
   const reports = await describeDevices();
-  const chosen = reports.find(({ isAvailable }) => isAvailable)?.name;
+  // As `auto` does: a software WebGPU is slower than the rest.
+  const chosen = reports.find(({ name, isAvailable, isGpu }) => isAvailable && (name !== 'webgpu' || isGpu))?.name;
   if (json) {
     io.out(`${JSON.stringify({ auto: chosen, devices: reports }, null, 2)}\n`);
     return;
@@ -27,31 +27,4 @@ function describe({ name, isAvailable, detail, howToGet }: DeviceReport, isChose
   const state = isAvailable ? 'there  ' : 'missing';
   const line = `${name.padEnd(10)}  ${state}  ${detail}${isChosen ? '  (auto takes this)' : ''}\n`;
   return howToGet === undefined ? line : `${line}${' '.repeat(21)}to get it: ${howToGet}\n`;
-}
-
-/**
- * Downloads libtensorflow for tfjs-node and builds or fetches its binding, with tfjs-node's own installer: package
- * managers don't run it unasked. Some 200 MB.
- */
-async function installTensorflow(io: Io, signal: AbortSignal): Promise<void> {
-  let folder: string;
-  try {
-    folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node/package.json'));
-  } catch (cause) {
-    throw new UsageError('@tensorflow/tfjs-node is not installed: npm install @tensorflow/tfjs-node@4.22.0', { cause });
-  }
-  io.err(`Installing libtensorflow into ${folder} …\n`);
-  // Through npm, which puts the installer's own tools on the PATH.
-  const child = spawn('npm', ['run', 'install'], {
-    cwd: folder,
-    // stdout is for results alone.
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32',
-    signal,
-  });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', resolve);
-  });
-  if (code !== 0) throw new Error(`the installer of tfjs-node ended with exit code ${code}: see its messages above`);
 }

@@ -39,7 +39,7 @@ export class ProgressLine {
     if (this.#isQuiet) return;
     this.clear();
     this.#io.err(`${text}\n`);
-    this.#lastMs = Number.NEGATIVE_INFINITY;
+    this.#lastMs = this.#io.isErrTerminal ? Number.NEGATIVE_INFINITY : performance.now();
   }
 
   /** Takes the line in place away, before something else is printed. */
