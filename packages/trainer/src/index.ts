@@ -1,4 +1,5 @@
 export { BatchSource, type Dataset, type ImageBatch, loadImages } from './data/dataset.js';
+export { type SceneDataset, type SceneDatasetOptions, sceneDataset } from './data/sceneDataset.js';
 export { type ComponentFiles, exportComponent, openComponent, runFolderSource } from './exportComponent.js';
 export { type ImageGrid, imageGrid, psnr, splitImages } from './imageGrid.js';
 export { type AdafactorOptions, adafactor } from './optimizers/adafactor.js';

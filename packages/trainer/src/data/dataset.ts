@@ -3,6 +3,8 @@ import { stages } from '../randomStages.js';
 
 /** Captioned square images, by index. The same index always gives the same image, or a run could not be resumed. */
 export interface Dataset {
+  /** Tells one dataset from another: a cache of encoded tokens holds for one. */
+  readonly id: string;
   readonly size: number;
   /** Side in pixels. */
   readonly imageSize: number;
@@ -79,6 +81,6 @@ export async function loadImages(dataset: Dataset, indices: ArrayLike<number>): 
   const size = dataset.imageSize ** 2 * 3;
   const images = new Float32Array(indices.length * size);
   const loaded = await Promise.all(Array.from(indices, (index) => dataset.image(index)));
-  loaded.forEach((image, i) => images.set(image, i * size));
+  for (const [i, image] of loaded.entries()) images.set(image, i * size);
   return images;
 }

@@ -1,1 +1,2 @@
 export { nodeRunFolder } from './nodeRunFolder.js';
+export { type ImagesOrAtlas, type NodeTokenizerOptions, type RunDirectory, trainTokenizer } from './trainOnScenes.js';
