@@ -71,7 +71,7 @@ class TokenizerTask:
                 (loss / s.accumulation_steps).backward()
             self.discriminator.requires_grad_(True)
             error = (out.reconstructed.detach().clamp(0, 1) - images).square().mean()
-            values = {"loss": loss.detach(), **terms, "psnr": -10 * error.log10()}
+            values = {"loss": loss.detach(), **terms, "psnr": -10 * error.clamp(min=1e-10).log10()}
             if has_discriminator:
                 with self.processes.delayed(self.wrapped["discriminator"], is_last):
                     loss = discriminator_loss(self.wrapped["discriminator"], images, out.reconstructed, self.options.adversarial_kind)

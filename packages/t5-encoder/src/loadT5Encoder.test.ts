@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Backend, createBackend, WeightError } from '@muse/backend';
 import {
   encodeSafetensors,
@@ -7,11 +9,12 @@ import {
   openCheckpoint,
   type TensorData,
 } from '@muse/checkpoint';
-import { nodeFolder } from '@muse/checkpoint/node';
+import { fileSource, nodeFolder, saveParameters } from '@muse/checkpoint/node';
 import { fixturePath } from '@muse/fixtures';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { resolveT5Config } from './config.js';
 import { loadT5Encoder } from './loadT5Encoder.js';
+import { t5Parameters } from './parameters.js';
 
 const config: unknown = JSON.parse(await readFile(fixturePath('t5/t5-v1_0-tiny/config.json'), 'utf8'));
 
@@ -54,6 +57,21 @@ describe('loadT5Encoder', () => {
       tensors.delete('shared.weight');
     });
     expect((await loadT5Encoder(backend, renamed)).parameters.get('shared.weight')!.shape).toEqual([173, 44]);
+  });
+
+  it('saves to what it was loaded from, to the bit', async () => {
+    const encoder = await loadT5Encoder(backend, await changed(() => {}));
+    const folder = await mkdtemp(join(tmpdir(), 'muse-t5-'));
+    const path = join(folder, 'model.safetensors');
+    await saveParameters(path, encoder.parameters, t5Parameters(encoder.config));
+    const [saved, golden] = [
+      await openCheckpoint(await fileSource(path)),
+      await openCheckpoint(nodeFolder(fixturePath('t5/t5-v1_0-tiny'))),
+    ];
+    expect(new Set(saved.names)).toEqual(new Set(golden.names));
+    for (const name of golden.names) expect(await saved.read(name), name).toEqual(await golden.read(name));
+    await Promise.all([saved.close(), golden.close()]);
+    await rm(folder, { recursive: true });
   });
 
   it('names what is missing and what is not ours, and keeps no tensor', async () => {
