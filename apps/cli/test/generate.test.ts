@@ -30,9 +30,9 @@ describe('muse generate', () => {
       '2',
     ]);
     expect(code, stderr).toBe(0);
-    expect(stdout).toMatch(/^a-smiling-cat-3d-style-7\.png {2}seed 7 {2}cpu {2}\d+\.\d s\n$/);
+    expect(stdout).toMatch(/^a-smiling-cat-3d-style-7\.png {2}seed 7 {2}wasm {2}\d+\.\d s\n$/);
     expect(stderr).toContain('Loading ');
-    expect(stderr).toContain('Device cpu');
+    expect(stderr).toContain('Device wasm');
     const image = decodePng(await read('a-smiling-cat-3d-style-7.png'));
     expect([image.width, image.height]).toEqual([16, 16]);
   });
@@ -59,7 +59,7 @@ describe('muse generate', () => {
     expect(JSON.parse(chunks.muse!)).toMatchObject({
       model: work.model,
       modelName: 'tiny',
-      device: 'cpu',
+      device: 'wasm',
       seed: 4,
       settings: {
         prompt: 'a red cat',
@@ -104,7 +104,7 @@ describe('muse generate', () => {
     const report = JSON.parse(stdout);
     expect(report).toMatchObject({
       model: work.model,
-      device: 'cpu',
+      device: 'wasm',
       grid: join(work.folder, 'many/a-dog-1-grid.png'),
     });
     expect(report.images.map((image: { path: string }) => image.path)).toEqual(
@@ -197,7 +197,7 @@ describe('muse generate', () => {
     'shows progress in place and the picture in a terminal (needs script of util-linux)',
     async () => {
       const command = [process.execPath, museJs, 'generate', 'a cat', '-s', '1', '--steps', '2', '--model', work.model];
-      const quoted = [...command, '--device', 'cpu', '--output', 'terminal.png'].map((word) => `'${word}'`).join(' ');
+      const quoted = [...command, '--device', 'wasm', '--output', 'terminal.png'].map((word) => `'${word}'`).join(' ');
       const env = { ...process.env, TERM: 'xterm-kitty', TMUX: '', STY: '' };
       const run = spawnSync('script', ['-qec', quoted, '/dev/null'], { cwd: work.folder, env, encoding: 'utf8' });
       expect(run.status).toBe(0);

@@ -56,7 +56,7 @@ export function runMuse(args: readonly string[], options: RunOptions): Promise<R
 export interface Workplace {
   readonly folder: string;
   readonly model: string;
-  /** Runs in the folder; with the tiny model on the plain device, unless told otherwise. */
+  /** Runs in the folder; with the tiny model on WebAssembly, which is everywhere, unless told otherwise. */
   run(args: readonly string[], options?: Partial<RunOptions>): Promise<Run>;
   remove(): Promise<void>;
 }
@@ -65,12 +65,12 @@ export async function makeWorkplace(): Promise<Workplace> {
   const root = await mkdtemp(join(tmpdir(), 'muse-cli-'));
   const folder = await mkdtemp(join(root, 'work-'));
   const model = join(root, 'model');
-  await writeTinyModel(await createBackend({ device: 'cpu' }), model);
+  await writeTinyModel(await createBackend({ device: 'wasm' }), model);
   return {
     folder,
     model,
     run: (args, options) => {
-      const defaults = { '--model': model, '--device': 'cpu' };
+      const defaults = { '--model': model, '--device': 'wasm' };
       const added = Object.entries(defaults).filter(([option]) => !args.includes(option));
       return runMuse([...args, ...added.flat()], { cwd: folder, ...options });
     },

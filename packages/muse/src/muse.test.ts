@@ -13,7 +13,7 @@ let folder: string;
 let muse: Muse;
 
 beforeAll(async () => {
-  backend = await createBackend({ device: 'cpu' });
+  backend = await createBackend({ device: 'wasm' });
   folder = await mkdtemp(join(tmpdir(), 'muse-tiny-'));
   await writeTinyModel(backend, folder);
   muse = await Muse.fromPretrained(nodeFolder(folder), { backend });

@@ -13,7 +13,7 @@ let folder: string;
 let spoiled: string;
 
 beforeAll(async () => {
-  backend = await createBackend({ device: 'cpu' });
+  backend = await createBackend({ device: 'wasm' });
   folder = await mkdtemp(join(tmpdir(), 'muse-parts-'));
   spoiled = join(folder, 'spoiled');
   await writeTinyModel(backend, join(folder, 'whole'));
@@ -67,7 +67,7 @@ describe('fromPretrained', () => {
       const loaded = own.flatMap((event) => (event.status === 'progress' ? [event.loaded] : []));
       expect(loaded).toEqual([...loaded].sort((a, b) => a - b));
     }
-    expect(events.find(({ status }) => status === 'device')).toMatchObject({ device: 'cpu' });
+    expect(events.find(({ status }) => status === 'device')).toMatchObject({ device: 'wasm' });
     expect(events.at(-1)).toEqual({ status: 'ready', name: source.location });
   });
 

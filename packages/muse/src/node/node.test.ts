@@ -13,7 +13,7 @@ let resolveFrom: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'muse-node-'));
   resolveFrom = pathToFileURL(join(folder, 'app/main.js')).href;
-  const backend = await createBackend({ device: 'cpu' });
+  const backend = await createBackend({ device: 'wasm' });
   for (const [name, model] of [
     ['@muse/inner', 'model'],
     ['outer', '.'],
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }));
 
-const load = (source: string) => Muse.fromPretrained(source, { device: 'cpu', resolveFrom });
+const load = (source: string) => Muse.fromPretrained(source, { device: 'wasm', resolveFrom });
 
 describe('fromPretrained under Node', () => {
   it('finds a model by absolute path, relative path and package name', async () => {
