@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createBackend, type DeviceReport, describeDevices, deviceNames } from '@muse/backend';
+import { nodeFolder } from '@muse/checkpoint/node';
+import { writeTinyModel } from '@muse/tiny-model';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Muse } from './index.js';
+
+/** Devices that must be there, from the environment: CI has all of them. */
+const required = (process.env.MUSE_REQUIRE_DEVICES ?? '').split(',');
+
+let folder: string;
+let reports: DeviceReport[];
+let reference: Uint8ClampedArray;
+const tokenIds = Int32Array.from({ length: 64 }, (_, i) => (5 * i) % 13);
+
+beforeAll(async () => {
+  reports = await describeDevices();
+  folder = await mkdtemp(join(tmpdir(), 'muse-devices-'));
+  const backend = await createBackend({ device: 'cpu' });
+  await writeTinyModel(backend, folder);
+  const muse = await Muse.fromPretrained(nodeFolder(folder), { backend });
+  reference = (await muse.decodeTokens(tokenIds)).data;
+  await muse.dispose();
+  await backend.dispose();
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+describe.each(deviceNames)('on %s', (device) => {
+  it('an image repeats to the byte, pixels are those of the plain device, nothing is left behind', async (context) => {
+    const report = reports.find(({ name }) => name === device)!;
+    if (!report.isAvailable && !required.includes(device)) context.skip(`${device}: ${report.detail}`);
+    const backend = await createBackend({ device });
+    try {
+      const before = backend.tf.memory().numTensors;
+      const muse = await Muse.fromPretrained(nodeFolder(folder), { backend });
+      const options = { prompt: 'a smiling cat', negativePrompt: 'a dog', seed: 3, numSteps: 3 };
+      const [first] = await muse.generate(options);
+      expect(await muse.generate(options)).toEqual([first]);
+      const { data } = await muse.decodeTokens(tokenIds);
+      const worst = data.reduce((most, value, i) => Math.max(most, Math.abs(value - reference[i]!)), 0);
+      // Rounding to 8 bits may fall to either side.
+      expect(worst).toBeLessThanOrEqual(1);
+      await muse.dispose();
+      expect(backend.tf.memory().numTensors).toBe(before);
+    } finally {
+      await backend.dispose();
+    }
+  });
+});
