@@ -1,0 +1,48 @@
+// Times one training step of the bundled base model: loss and gradients. Args: device, `muse` or `stock`, batch size.
+import { countParameters, initParameters } from '@muse/checkpoint';
+import {
+  MaskedTransformer,
+  maskedTokenLoss,
+  maskedTransformerParameters,
+  maskedTransformerPresets,
+} from '@muse/masked-transformer';
+import { medianMs, startDevice } from './startDevice.mjs';
+
+const [device, side, batch] = process.argv.slice(2);
+const B = Number(batch);
+const backend = await startDevice(device, side);
+const { tf } = backend;
+const config = maskedTransformerPresets.emoji;
+const specs = maskedTransformerParameters(config);
+const parameters = initParameters(backend, specs, 1);
+const variables = [...parameters].map(([name, tensor]) => {
+  const variable = tf.variable(tensor);
+  parameters.set(name, variable);
+  return variable;
+});
+const transformer = new MaskedTransformer(backend, config, parameters);
+const S = config.latentSize ** 2;
+const T = 24;
+const labels = tf.randomUniform([B, S], 0, config.codebookSize, 'int32', 1);
+const lossMask = tf.cast(tf.less(tf.randomUniform([B, S], 0, 1, 'float32', 2), 0.64), 'float32');
+const maskedIds = tf.cast(tf.where(tf.cast(lossMask, 'bool'), tf.fill([B, S], config.codebookSize), labels), 'int32');
+const batchTensors = {
+  maskedIds,
+  labels,
+  lossMask,
+  textEmbeds: tf.randomNormal([B, T, config.textDim], 0, 1, 'float32', 3),
+  textMask: tf.ones([B, T]),
+};
+const step = () =>
+  tf.tidy(() => {
+    const { value, grads } = tf.variableGrads(() => maskedTokenLoss(transformer, batchTensors).loss, [...variables]);
+    return [value, ...Object.values(grads)];
+  });
+let result;
+try {
+  result = { stepMs: await medianMs(tf, step, { forMs: 8000, atMost: 8 }) };
+} catch (error) {
+  result = { error: String(error.message).split('\n')[0].slice(0, 120) };
+}
+process.stdout.write(`${JSON.stringify({ ...result, batchSize: B, numParameters: countParameters(specs) })}\n`);
+process.exit(0);
