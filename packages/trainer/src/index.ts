@@ -1,6 +1,8 @@
 export { BatchSource, type Dataset, type ImageBatch, loadImages } from './data/dataset.js';
 export { type SceneDataset, type SceneDatasetOptions, sceneDataset } from './data/sceneDataset.js';
+export { encodeDataset, type TokenPool, type TokenPoolOptions } from './data/tokenPool.js';
 export { type ComponentFiles, exportComponent, openComponent, runFolderSource } from './exportComponent.js';
+export { defaultSampling, exportModelFolder, type ModelCard, type ModelToExport } from './exportModelFolder.js';
 export { type ImageGrid, imageGrid, psnr, splitImages } from './imageGrid.js';
 export { type AdafactorOptions, adafactor } from './optimizers/adafactor.js';
 export { type AdamOptions, adam, adamW } from './optimizers/adam.js';
@@ -22,5 +24,6 @@ export {
 export type { RunFolder } from './run/runFolder.js';
 export type { LoopCallbacks, TrainingProgress, TrainingResult } from './run/runTraining.js';
 export { type LearningRateSchedule, learningRateAt } from './schedule.js';
+export { type BaseTrainingOptions, trainBase } from './trainBase.js';
 export { type TokenizerTrainingOptions, trainTokenizer } from './trainTokenizer.js';
 export { emaDecayAt, initWeightEma, updateWeightEma } from './weightEma.js';

@@ -1,2 +1,9 @@
 export { nodeRunFolder } from './nodeRunFolder.js';
-export { type ImagesOrAtlas, type NodeTokenizerOptions, type RunDirectory, trainTokenizer } from './trainOnScenes.js';
+export {
+  type ImagesOrAtlas,
+  type NodeBaseOptions,
+  type NodeTokenizerOptions,
+  type RunDirectory,
+  trainBase,
+  trainTokenizer,
+} from './trainOnScenes.js';

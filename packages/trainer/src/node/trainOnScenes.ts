@@ -1,9 +1,12 @@
-import type { Atlas } from '@muse/emoji-scenes';
-import { resolveVQGANConfig } from '@muse/vqgan';
+import { nodeFolder } from '@muse/checkpoint/node';
+import { type Atlas, sceneVocabulary } from '@muse/emoji-scenes';
+import { loadVQGAN, resolveVQGANConfig } from '@muse/vqgan';
 import type { Dataset } from '../data/dataset.js';
 import { sceneDataset } from '../data/sceneDataset.js';
+import { openComponent } from '../exportComponent.js';
 import { trainerPresets } from '../presets.js';
 import type { TrainingResult } from '../run/runTraining.js';
+import { type BaseTrainingOptions, trainBase as trainBaseIn } from '../trainBase.js';
 import { type TokenizerTrainingOptions, trainTokenizer as trainTokenizerIn } from '../trainTokenizer.js';
 import { nodeRunFolder } from './nodeRunFolder.js';
 
@@ -24,7 +27,12 @@ const PREVIEW_SCENES = 64;
 export type NodeTokenizerOptions = Omit<TokenizerTrainingOptions, 'run' | 'dataset'> & RunDirectory & ImagesOrAtlas;
 
 /** `trainTokenizer` of `@muse/trainer` in a folder on disk, on emoji scenes if an atlas is given. */
-export async function trainTokenizer({ runDir, atlas, dataset, ...options }: NodeTokenizerOptions): Promise<TrainingResult> {
+export async function trainTokenizer({
+  runDir,
+  atlas,
+  dataset,
+  ...options
+}: NodeTokenizerOptions): Promise<TrainingResult> {
   const run = await nodeRunFolder(runDir);
   if (dataset) return trainTokenizerIn({ ...options, run, dataset });
   const { seed, jitter } = { ...trainerPresets.emoji.tokenizer, ...options.settings };
@@ -36,4 +44,66 @@ export async function trainTokenizer({ runDir, atlas, dataset, ...options }: Nod
     run,
     dataset: sceneDataset({ ...shared, size: SCENES, seed, jitter }),
   });
+}
+
+/** Held-out scenes that the loss is measured on. */
+const HELD_OUT_SCENES = 256;
+
+/** One prompt of each kind of thing that the scenes hold. */
+const defaultPrompts = [
+  'a smiling cat, 3D style, on a white background',
+  'a rocket, flat style, on a blue background',
+  'a rose, Noto style, on a black background',
+  'a big pizza, 3D style, on a green background',
+  'a small key, flat style, on a yellow background',
+  'a bee in the top left corner, Noto style, on a pink background',
+  'two dogs, 3D style, on an orange background',
+  'three apples, flat style, on a white background',
+  'four balloons, Noto style, on a purple background',
+  'a cat to the left of a dog, 3D style, on a blue background',
+  'a crown above a heart, flat style, on a gray background',
+  'a car below a cloud, Noto style, on a white background',
+  'a tiger',
+  'robot, red background',
+  'a penguin to the right of a snowman, 3D style',
+  'a castle, Noto style',
+] as const;
+
+export type NodeBaseOptions = Omit<BaseTrainingOptions, 'run' | 'dataset' | 'vqgan' | 'words'> &
+  RunDirectory &
+  (
+    | { readonly dataset: Dataset; readonly words: readonly string[]; readonly atlas?: undefined }
+    | { readonly atlas: Atlas; readonly dataset?: undefined; readonly words?: undefined }
+  ) & {
+    /** A folder with `vqgan/`: `model` of the tokenizer's run folder, or a model folder. */
+    readonly tokenizerDir: string;
+  };
+
+/** `trainBase` of `@muse/trainer` in a folder on disk, on emoji scenes if an atlas is given. */
+export async function trainBase({
+  runDir,
+  tokenizerDir,
+  atlas,
+  dataset,
+  words,
+  ...options
+}: NodeBaseOptions): Promise<TrainingResult> {
+  const run = await nodeRunFolder(runDir);
+  const vqgan = await loadVQGAN(options.backend, await openComponent(nodeFolder(tokenizerDir), 'vqgan'));
+  try {
+    if (dataset) return await trainBaseIn({ ...options, run, vqgan, dataset, words });
+    const { seed, poolSize } = { ...trainerPresets.emoji.base, ...options.settings };
+    const shared = { atlas, seed, imageSize: vqgan.config.imageSize };
+    return await trainBaseIn({
+      heldOutDataset: sceneDataset({ ...shared, size: HELD_OUT_SCENES, split: 'heldOut' }),
+      previewPrompts: defaultPrompts,
+      ...options,
+      run,
+      vqgan,
+      dataset: sceneDataset({ ...shared, size: poolSize }),
+      words: sceneVocabulary,
+    });
+  } finally {
+    vqgan.dispose();
+  }
 }
