@@ -1,19 +1,11 @@
 // Brings the working tree to where its commands run: the pinned pnpm, dependencies, build. Node's own modules only.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-
-/** Runs a command with the terminal's streams; ends this process with its exit code if it fails. */
-export function run(command, args, options = {}) {
-  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
-  if (error) fail(`could not run ${command}: ${error.message}`);
-  if (signal) process.exit(130);
-  if (status !== 0) process.exit(status ?? 1);
-}
 
 function fail(message) {
   process.stderr.write(`${message}\n`);
@@ -28,9 +20,27 @@ export function pnpm() {
   return ['npm', 'exec', '--yes', '--package', `pnpm@${version}`, '--', 'pnpm'];
 }
 
-export function runPnpm(args, options) {
+/**
+ * Runs pnpm out of sight: one line says what goes on and for how long; its output is shown only if it fails.
+ */
+async function runPnpm(what, args) {
   const [command, ...prefix] = pnpm();
-  run(command, [...prefix, ...args], options);
+  const start = Date.now();
+  const seconds = () => Math.round((Date.now() - start) / 1000);
+  const isTerminal = process.stderr.isTTY;
+  process.stderr.write(isTerminal ? what : `${what}\n`);
+  const timer = isTerminal && setInterval(() => process.stderr.write(`\r${what} ${seconds()} s`), 1000);
+  const child = spawn(command, [...prefix, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (output += bytes));
+  const [code, signal] = await new Promise((resolve) => {
+    child.on('error', (error) => resolve([`could not run ${command}: ${error.message}`]));
+    child.on('close', (...end) => resolve(end));
+  });
+  clearInterval(timer);
+  if (isTerminal) process.stderr.write(`\r${what} ${seconds()} s\n`);
+  if (signal) process.exit(130);
+  if (code !== 0) fail(`${output}\n${what} failed (${code})`);
 }
 
 /** Newest modification time below a folder, in ms. */
@@ -48,34 +58,30 @@ function newestTime(folder, skip) {
 function isStale(stamp, folders) {
   if (!existsSync(stamp)) return true;
   const then = statSync(stamp).mtimeMs;
-  const skip = new Set(['node_modules', 'dist', '.turbo', 'model', 'assets']);
+  const skip = new Set(['node_modules', 'dist', '.turbo', 'reports', 'model', 'assets']);
   return folders.some((path) => {
     const absolute = join(root, path);
     return (statSync(absolute).isDirectory() ? newestTime(absolute, skip) : statSync(absolute).mtimeMs) > then;
   });
 }
 
-/** Says what it does on stderr; does nothing (in some milliseconds) when all is there. */
-export function install({ quiet = false } = {}) {
+/** Does nothing, in some milliseconds, when all is there. */
+export async function install() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
     fail(`Node 20.19 or newer is needed, this is ${process.versions.node}. See https://nodejs.org`);
   }
-  const say = (text) => quiet || process.stderr.write(`${text}\n`);
-  const toStderr = { stdio: ['ignore', 2, 2] };
   const installed = join(root, 'node_modules/.muse-installed');
   if (isStale(installed, ['pnpm-lock.yaml', 'package.json'])) {
-    say('Installing dependencies (once, about a minute) …');
-    runPnpm(['install', '--frozen-lockfile', '--reporter=append-only'], toStderr);
+    await runPnpm('Installing dependencies (about a minute) …', ['install', '--frozen-lockfile']);
     writeFileSync(installed, '');
   }
   const built = join(root, 'node_modules/.muse-built');
   if (isStale(built, ['packages', 'apps', 'tsconfig.base.json'])) {
-    say('Building …');
-    runPnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--no-update-notifier'], toStderr);
+    await runPnpm('Building (about a minute) …', ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only']);
     writeFileSync(built, '');
   }
 }
 
 // Run by itself: `node scripts/install.mjs`.
-if (process.argv[1] === fileURLToPath(import.meta.url)) install();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await install();

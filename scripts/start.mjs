@@ -5,7 +5,7 @@ import { install, root } from './install.mjs';
 
 const commands = ['generate', 'devices', 'train', 'encode-image', 'decode-tokens', 'encode-text', 'inspect', 'help'];
 const args = process.argv.slice(2);
-install();
+await install();
 const isCommand = commands.includes(args[0]) || args[0] === '--help' || args[0] === '--version';
 const muse = join(root, 'apps/cli/dist/muse.js');
 const child = spawn(process.execPath, [muse, ...(isCommand ? args : ['generate', ...args])], {

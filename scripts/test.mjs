@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { install, pnpm, root } from './install.mjs';
 
-install();
+await install();
 const only = process.argv.slice(2);
 const workspaces = ['packages', 'apps', 'internal']
   .flatMap((group) => readdirSync(join(root, group)).map((name) => join(group, name)))

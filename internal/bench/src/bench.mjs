@@ -18,7 +18,7 @@ const trainingBatch = { tensorflow: 32, wasm: 4, webgpu: 2, cpu: 1 };
 /** Devices too slow for a training step of the bundled model. */
 const noTraining = new Set(['cpu', 'webgpu']);
 
-install({ quiet: true });
+await install();
 const reports = await describeDevices();
 const available = reports.filter(({ isAvailable }) => isAvailable).map(({ name }) => name);
 const devices = values.device ?? available;
