@@ -1,5 +1,5 @@
 import { ImageError } from '@muse/backend';
-import { encode } from 'fast-png';
+import { encodePng } from '@muse/muse';
 
 export interface ImageGrid {
   readonly width: number;
@@ -9,7 +9,7 @@ export interface ImageGrid {
 }
 
 const GAP_PIXELS = 2;
-const GAP_VALUE = 255;
+const WHITE = 255;
 
 /**
  * A PNG with the images in rows.
@@ -33,18 +33,18 @@ export function imageGrid(
   const rows = Math.ceil(images.length / columns);
   const width = columns * (W + GAP_PIXELS) - GAP_PIXELS;
   const height = rows * (H + GAP_PIXELS) - GAP_PIXELS;
-  const data = new Uint8Array(width * height * 3).fill(GAP_VALUE);
+  const data = new Uint8ClampedArray(width * height * 4).fill(WHITE);
   images.forEach((image, index) => {
     const left = (index % columns) * (W + GAP_PIXELS);
     const top = Math.floor(index / columns) * (H + GAP_PIXELS);
     for (let y = 0; y < H; y++) {
-      const target = ((top + y) * width + left) * 3;
-      for (let i = 0; i < W * 3; i++) {
-        data[target + i] = Math.round(Math.min(1, Math.max(0, image[y * W * 3 + i]!)) * 255);
+      for (let x = 0; x < W; x++) {
+        const target = ((top + y) * width + left + x) * 4;
+        for (let c = 0; c < 3; c++) data[target + c] = 255 * image[(y * W + x) * 3 + c]!; // clamped and rounded
       }
     }
   });
-  return { width, height, png: encode({ width, height, data, channels: 3, depth: 8 }) };
+  return { width, height, png: encodePng({ width, height, data }) };
 }
 
 /** The images of an f32 [B, H, W, 3] batch, one view each. */

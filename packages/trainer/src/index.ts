@@ -4,6 +4,7 @@ export { encodeDataset, type TokenPool, type TokenPoolOptions } from './data/tok
 export { type ComponentFiles, exportComponent, openComponent, runFolderSource } from './exportComponent.js';
 export { defaultSampling, exportModelFolder, type ModelCard, type ModelToExport } from './exportModelFolder.js';
 export { type ImageGrid, imageGrid, psnr, splitImages } from './imageGrid.js';
+export { type OfflineEmaOptions, offlineWeightEma } from './offlineWeightEma.js';
 export { type AdafactorOptions, adafactor } from './optimizers/adafactor.js';
 export { type AdamOptions, adam, adamW } from './optimizers/adam.js';
 export { clipScale, globalNorm, lossAndGradients } from './optimizers/gradients.js';

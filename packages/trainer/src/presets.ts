@@ -35,6 +35,8 @@ export interface TokenizerSettings extends RunSettings {
 export interface BaseSettings extends RunSettings {
   /** Scenes that are rendered and encoded once, before the first step; each step draws from them with fresh captions. */
   readonly poolSize: number;
+  /** Export the paper's mean of the checkpoints that were kept (0.7), not the running mean. Default null. */
+  readonly offlineEmaDecay: number | null;
 }
 
 export type ClassifierSettings = RunSettings;
@@ -79,6 +81,7 @@ export const trainerPresets = {
       keepEvery: 0,
       previewEvery: 1_000,
       poolSize: 40_000,
+      offlineEmaDecay: null,
     },
     classifier: {
       numSteps: 3_000,

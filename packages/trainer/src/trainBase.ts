@@ -26,6 +26,8 @@ import { defaultSampling, exportModelFolder, type ModelCard, modelIndex } from '
 import { imageGrid } from './imageGrid.js';
 import { loopOptions, makeOptimizer } from './makeOptimizer.js';
 import { meanScalars, type StepScalars } from './meanScalars.js';
+import { offlineWeightEma } from './offlineWeightEma.js';
+import { disposeTensors } from './optimizers/optimizer.js';
 import { ParameterTrainer } from './parameterTrainer.js';
 import { type BaseSettings, trainerPresets } from './presets.js';
 import { itemSeeds, stages } from './randomStages.js';
@@ -207,15 +209,19 @@ class BaseTask implements TrainingTask {
   }
 
   async export(run: RunFolder): Promise<void> {
-    const parameters = this.#trainer.bestParameters;
+    const { offlineEmaDecay: decay } = this.#settings;
+    const { backend } = this;
+    const mean = decay === null ? null : await offlineWeightEma({ backend, run, group: 'base', specs: this.#specs.flat(), decay });
+    const parameters = mean ?? this.#trainer.bestParameters;
     const { textEncoder, transformer } = this.modelConfig;
     await exportModelFolder(run, 'model', {
       ...this.#card,
-      backend: this.backend,
+      backend,
       vqgan: this.#options.vqgan,
       textEncoder: { config: textEncoder, parameters, tokenizer: this.#tokenizerJson },
       transformer: { config: transformer, parameters },
     });
+    if (mean) disposeTensors(mean);
   }
 
   dispose(): void {

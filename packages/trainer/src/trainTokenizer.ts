@@ -150,10 +150,10 @@ class TokenizerTask implements TrainingTask {
       tensor.dispose();
     }
     const scalars = meanScalars(this.backend, parts);
-    scalars['gradientNorm'] = this.#generator.apply({ step, learningRate });
+    scalars.gradientNorm = this.#generator.apply({ step, learningRate });
     if (isAdversarial) {
       const ownStep = step - (loss.discriminatorStartStep ?? 0);
-      scalars['discriminatorGradientNorm'] = this.#critic.apply({ step: ownStep, learningRate });
+      scalars.discriminatorGradientNorm = this.#critic.apply({ step: ownStep, learningRate });
     }
     return scalars;
   }
@@ -244,7 +244,7 @@ class TokenizerTask implements TrainingTask {
     };
     const scalars: StepScalars = { loss, ...(terms as Record<string, Scalar>) };
     if (isAdversarial) {
-      scalars['discriminator'] = this.#critic.addGradients(
+      scalars.discriminator = this.#critic.addGradients(
         () =>
           discriminatorLoss({
             discriminator: this.#discriminator,
@@ -254,7 +254,7 @@ class TokenizerTask implements TrainingTask {
           }).loss,
       );
     }
-    scalars['psnr'] = tf.tidy(() => {
+    scalars.psnr = tf.tidy(() => {
       const error = tf.mean(tf.squaredDifference(tf.clipByValue(reconstructed, 0, 1), images));
       return tf.mul(tf.log(tf.add(error, 1e-10)), -10 / Math.LN10) as Scalar;
     });

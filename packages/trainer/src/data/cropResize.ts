@@ -54,22 +54,16 @@ function coverage(side: number, size: number, offset: number): Tap[][] {
   });
 }
 
-/** 8-bit RGBA (or RGB, grey, grey with alpha) to RGB floats, laid on white. */
-export function toPixelImage(
-  width: number,
-  height: number,
-  channels: number,
-  values: ArrayLike<number>,
-  maxValue: number,
-): PixelImage {
+/** 8-bit samples (RGBA, RGB, grey with alpha or grey) as RGB floats, laid on white. */
+export function toPixelImage(width: number, height: number, channels: number, samples: ArrayLike<number>): PixelImage {
   const data = new Float32Array(width * height * 3);
   const hasAlpha = channels === 2 || channels === 4;
   const isGrey = channels < 3;
-  for (let p = 0; p < width * height; p++) {
-    const alpha = hasAlpha ? values[p * channels + channels - 1]! / maxValue : 1;
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    const alpha = hasAlpha ? samples[pixel * channels + channels - 1]! / 255 : 1;
     for (let c = 0; c < 3; c++) {
-      const value = values[p * channels + (isGrey ? 0 : c)]! / maxValue;
-      data[p * 3 + c] = value * alpha + (1 - alpha);
+      const value = samples[pixel * channels + (isGrey ? 0 : c)]! / 255;
+      data[pixel * 3 + c] = value * alpha + (1 - alpha);
     }
   }
   return { width, height, data };

@@ -1,3 +1,4 @@
+export { type ImageFolderDataset, type ImageFolderOptions, imageFolder } from './imageFolder.js';
 export { nodeRunFolder } from './nodeRunFolder.js';
 export {
   type ImagesOrAtlas,

@@ -70,31 +70,31 @@ export function adafactor(options: AdafactorOptions = {}): Optimizer {
       };
     },
     update(parameter: Tensor, rawGradient: Tensor, slots: Slots, s: StepScalars) {
-      const gradient = rawGradient.mul(s['gradientScale']!);
-      const square = gradient.square().add(s['epsilon']!);
-      const average = (old: Tensor, value: Tensor) => old.mul(s['decay']!).add(value.mul(s['fresh']!));
+      const gradient = rawGradient.mul(s.gradientScale!);
+      const square = gradient.square().add(s.epsilon!);
+      const average = (old: Tensor, value: Tensor) => old.mul(s.decay!).add(value.mul(s.fresh!));
       const next: Record<string, Tensor> = {};
       let update: Tensor;
       if (parameter.rank < 2) {
-        next['exp_avg_sq'] = average(slots['exp_avg_sq']!, square);
-        update = gradient.mul(next['exp_avg_sq'].rsqrt());
+        next.exp_avg_sq = average(slots.exp_avg_sq!, square);
+        update = gradient.mul(next.exp_avg_sq.rsqrt());
       } else {
-        const row = average(slots['exp_avg_sq_row']!, square.mean(-1)); // f32 [..., R]
-        const column = average(slots['exp_avg_sq_col']!, square.mean(-2)); // f32 [..., C]
-        next['exp_avg_sq_row'] = row;
-        next['exp_avg_sq_col'] = column;
+        const row = average(slots.exp_avg_sq_row!, square.mean(-1)); // f32 [..., R]
+        const column = average(slots.exp_avg_sq_col!, square.mean(-2)); // f32 [..., C]
+        next.exp_avg_sq_row = row;
+        next.exp_avg_sq_col = column;
         const rowFactor = row.div(row.mean(-1, true)).rsqrt().expandDims(-1); // f32 [..., R, 1]
         update = gradient.mul(rowFactor).mul(column.rsqrt().expandDims(-2));
       }
       const rms = update.square().mean().sqrt();
-      let rate: Tensor = s['learningRate']!.div(rms.mul(s['inverseThreshold']!).maximum(s['unit']!));
-      if (scalesByParameter) rate = rate.mul(parameter.square().mean().sqrt().maximum(s['leastRms']!));
+      let rate: Tensor = s.learningRate!.div(rms.mul(s.inverseThreshold!).maximum(s.unit!));
+      if (scalesByParameter) rate = rate.mul(parameter.square().mean().sqrt().maximum(s.leastRms!));
       update = update.mul(rate);
       if (beta1 !== null) {
-        update = slots['exp_avg']!.mul(s['beta1']!).add(update.mul(s['one']!));
-        next['exp_avg'] = update;
+        update = slots.exp_avg!.mul(s.beta1!).add(update.mul(s.one!));
+        next.exp_avg = update;
       }
-      const kept = weightDecay > 0 && parameter.rank >= 2 ? parameter.mul(s['keep']!) : parameter;
+      const kept = weightDecay > 0 && parameter.rank >= 2 ? parameter.mul(s.keep!) : parameter;
       return { parameter: kept.sub(update), slots: next };
     },
   };

@@ -63,12 +63,12 @@ function adamFamily(name: 'adam' | 'adamW', options: AdamOptions): Optimizer {
     update(parameter: Tensor, gradient: Tensor, slots: Slots, s: StepScalars) {
       const hasL2 = !isDecoupled && weightDecay > 0;
       // With an L2 term the gradient has to be scaled before it is added, so the factors lose their scale.
-      const g = hasL2 ? gradient.mul(s['gradientScale']!).add(parameter.mul(s['l2']!)) : gradient;
-      const m = slots['exp_avg']!.mul(s['beta1']!).add(g.mul(s[hasL2 ? 'one' : 'gradient1']!));
-      const v = slots['exp_avg_sq']!.mul(s['beta2']!).add(g.square().mul(s[hasL2 ? 'two' : 'gradient2']!));
-      const change = m.div(v.sqrt().add(s['epsilon']!)).mul(s['stepSize']!);
+      const g = hasL2 ? gradient.mul(s.gradientScale!).add(parameter.mul(s.l2!)) : gradient;
+      const m = slots.exp_avg!.mul(s.beta1!).add(g.mul(s[hasL2 ? 'one' : 'gradient1']!));
+      const v = slots.exp_avg_sq!.mul(s.beta2!).add(g.square().mul(s[hasL2 ? 'two' : 'gradient2']!));
+      const change = m.div(v.sqrt().add(s.epsilon!)).mul(s.stepSize!);
       const decays = isDecoupled && weightDecay > 0 && parameter.rank >= 2;
-      const kept = decays ? parameter.mul(s['keep']!) : parameter;
+      const kept = decays ? parameter.mul(s.keep!) : parameter;
       return { parameter: kept.sub(change), slots: { exp_avg: m, exp_avg_sq: v } };
     },
   };

@@ -73,7 +73,7 @@ export function updateParameters(
       const { parameter, slots: nextSlots } = optimizer.update(old, gradient, slots, scalars);
       return { parameter, ...nextSlots };
     }) as Record<string, Tensor>;
-    parameters.set(name, next['parameter']!);
+    parameters.set(name, next.parameter!);
     old.dispose();
     for (const [slot, tensor] of Object.entries(slots)) {
       state.set(`${slot}/${name}`, next[slot]!);

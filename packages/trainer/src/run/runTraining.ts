@@ -168,11 +168,11 @@ function progressOf(
   learningRate: number,
   pace: Pace,
 ): TrainingProgress {
-  const accuracy = metrics['accuracy'];
+  const accuracy = metrics.accuracy;
   return {
     step,
     numSteps,
-    loss: metrics['loss']!,
+    loss: metrics.loss!,
     ...(accuracy === undefined ? {} : { accuracy }),
     imagesPerSecond: pace.imagesPerSecond,
     secondsLeft: (numSteps - step) * pace.secondsPerStep,
