@@ -1,16 +1,47 @@
 import * as tf from '@tensorflow/tfjs';
+import { differentiable } from './differentiable.js';
+
+const INVERSE_SQRT_TWO_PI = 1 / Math.sqrt(2 * Math.PI);
+const TANH_SCALE = Math.sqrt(2 / Math.PI);
+const TANH_CUBIC = 0.044715;
 
 /** @see Ops.gelu — Hendrycks & Gimpel 2016, arXiv 1606.08415. */
 export function gelu(x: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => tf.mul(tf.mul(x, 0.5), tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2)))));
+  return differentiable({
+    inputs: { x },
+    forward(save) {
+      const cdf = tf.add(tf.mul(tf.erf(tf.mul(x, Math.SQRT1_2)), 0.5), 0.5); // Φ(x)
+      save([x, cdf]);
+      return tf.mul(x, cdf);
+    },
+    // (x·Φ)′ = Φ + x·φ
+    backward: (dy, [input, cdf]) => ({
+      x() {
+        const pdf = tf.mul(tf.exp(tf.mul(tf.square(input!), -0.5)), INVERSE_SQRT_TWO_PI);
+        return tf.mul(dy, tf.add(cdf!, tf.mul(input!, pdf)));
+      },
+    }),
+  });
 }
 
 /** @see Ops.geluTanh */
 export function geluTanh(x: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => {
-    const cubic = tf.mul(tf.mul(tf.square(x), x), 0.044715);
-    const inner = tf.mul(tf.add(x, cubic), Math.sqrt(2 / Math.PI));
-    return tf.mul(tf.mul(x, 0.5), tf.add(1, tf.tanh(inner)));
+  return differentiable({
+    inputs: { x },
+    forward(save) {
+      const slope = tf.add(tf.mul(tf.square(x), TANH_SCALE * TANH_CUBIC), TANH_SCALE);
+      const gate = tf.add(tf.mul(tf.tanh(tf.mul(x, slope)), 0.5), 0.5); // ½(1 + tanh u)
+      save([x, gate]);
+      return tf.mul(x, gate);
+    },
+    // gate′ = ½(1 − tanh² u)·u′ = 2·gate·(1 − gate)·u′
+    backward: (dy, [input, gate]) => ({
+      x() {
+        const du = tf.add(tf.mul(tf.square(input!), 6 * TANH_SCALE * TANH_CUBIC), 2 * TANH_SCALE); // 2u′
+        const dGate = tf.mul(tf.mul(gate!, tf.sub(1, gate!)), du);
+        return tf.mul(dy, tf.add(gate!, tf.mul(input!, dGate)));
+      },
+    }),
   });
 }
 
@@ -24,19 +55,17 @@ export function geglu(x: tf.Tensor): tf.Tensor {
 
 /** @see Ops.silu */
 export function silu(x: tf.Tensor): tf.Tensor {
-  // Its own gradient, σ + y·(1 − σ), from the two tensors that are there anyway.
-  const activate = tf.customGrad((...inputs: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const [input, save] = inputs as [tf.Tensor, tf.GradSaveFunc];
-    const gate = tf.sigmoid(input);
-    const value = tf.mul(input, gate);
-    save([gate, value]);
-    return {
-      value,
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const [sigma, y] = saved as [tf.Tensor, tf.Tensor];
-        return tf.mul(dy, tf.add(sigma, tf.mul(y, tf.sub(1, sigma))));
-      },
-    };
+  return differentiable({
+    inputs: { x },
+    forward(save) {
+      const gate = tf.sigmoid(x);
+      const y = tf.mul(x, gate);
+      save([y, gate]);
+      return y;
+    },
+    // (x·s)′ = s + x·s·(1 − s) = s + y·(1 − s)
+    backward: (dy, [y, gate]) => ({
+      x: () => tf.mul(dy, tf.add(gate!, tf.mul(y!, tf.sub(1, gate!)))),
+    }),
   });
-  return activate(x);
 }

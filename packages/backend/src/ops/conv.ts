@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { differentiable } from './differentiable.js';
 import type { Conv2dOptions } from './ops.js';
 
 /** @see Ops.conv2d */
@@ -32,11 +33,20 @@ export function conv2d(
 
 /** @see Ops.upsampleNearest */
 export function upsampleNearest(x: tf.Tensor4D, scale: number): tf.Tensor4D {
-  const [, H, W] = x.shape;
-  // Its own gradient, the sum over each block: that of resizeNearestNeighbor is wrong on the cpu backend for B ≥ 2.
-  const upsample = tf.customGrad((...inputs: (tf.Tensor | tf.GradSaveFunc)[]) => ({
-    value: tf.image.resizeNearestNeighbor(inputs[0] as tf.Tensor4D, [H * scale, W * scale]),
-    gradFunc: (dy: tf.Tensor) => tf.mul(tf.avgPool(dy as tf.Tensor4D, scale, scale, 'valid'), scale * scale),
-  }));
-  return upsample(x) as tf.Tensor4D;
+  const [B, H, W, C] = x.shape;
+  return differentiable({
+    inputs: { x },
+    // Two inserted axes tiled, not resizeNearestNeighbor: the cpu backend's gradient of that is wrong for B ≥ 2.
+    forward() {
+      const tiled = tf.tile(tf.reshape(x, [B * H, 1, W, 1, C]), [1, scale, 1, scale, 1]); // f32 [B·H, s, W, s, C]
+      return tf.reshape(tiled, [B, H * scale, W * scale, C]);
+    },
+    backward: (dy) => ({
+      x() {
+        const overRows = tf.sum(tf.reshape(dy, [B * H, scale, W * scale * C]), 1); // f32 [B·H, W·s·C]
+        const overColumns = tf.sum(tf.reshape(overRows, [B * H * W, scale, C]), 1); // f32 [B·H·W, C]
+        return tf.reshape(overColumns, x.shape);
+      },
+    }),
+  }) as tf.Tensor4D;
 }

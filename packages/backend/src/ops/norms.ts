@@ -1,28 +1,66 @@
 import * as tf from '@tensorflow/tfjs';
+import { differentiable } from './differentiable.js';
 
-/** @see Ops.layerNorm */
+/** @see Ops.layerNorm — Ba et al. 2016, arXiv 1607.06450. */
 export function layerNorm(x: tf.Tensor, weight: tf.Tensor1D, bias?: tf.Tensor1D, epsilon = 1e-6): tf.Tensor {
-  return tf.tidy(() => {
-    const centred = tf.sub(x, tf.mean(x, -1, true));
-    const variance = tf.mean(tf.square(centred), -1, true);
-    const out = tf.mul(tf.mul(centred, tf.rsqrt(tf.add(variance, epsilon))), weight);
-    return bias ? tf.add(out, bias) : out;
+  const D = weight.size;
+  return differentiable({
+    inputs: { x, weight, bias },
+    forward(save) {
+      const rows = tf.reshape(x, [-1, D]); // f32 [M, D]
+      const centred = tf.sub(rows, tf.mean(rows, 1, true));
+      const variance = tf.mean(tf.square(centred), 1, true);
+      const scale = tf.rsqrt(tf.add(variance, epsilon)); // f32 [M, 1]
+      const normal = tf.mul(centred, scale);
+      save([normal, scale, weight]);
+      const out = tf.mul(normal, weight);
+      return tf.reshape(bias ? tf.add(out, bias) : out, x.shape);
+    },
+    backward(dy, [normal, scale, gain]) {
+      const dOut = tf.reshape(dy, [-1, D]) as tf.Tensor2D;
+      const dOutNormal = tf.mul(dOut, normal!) as tf.Tensor2D;
+      return {
+        // scale·(g − mean g − n·mean(g·n)) with g = dOut·weight
+        x() {
+          const g = tf.mul(dOut, gain!);
+          const fromMean = rowMean(dOut, gain!);
+          const fromVariance = tf.mul(normal!, rowMean(dOutNormal, gain!));
+          return tf.reshape(tf.mul(tf.sub(tf.sub(g, fromMean), fromVariance), scale!), x.shape);
+        },
+        weight: () => tf.sum(dOutNormal, 0),
+        bias: () => tf.sum(dOut, 0),
+      };
+    },
   });
 }
 
-/** @see Ops.rmsNorm */
+/** @see Ops.rmsNorm — Zhang & Sennrich 2019, arXiv 1910.07467. */
 export function rmsNorm(x: tf.Tensor, weight: tf.Tensor1D, epsilon = 1e-6): tf.Tensor {
-  return tf.tidy(() => {
-    const meanSquare = tf.mean(tf.square(x), -1, true);
-    return tf.mul(tf.mul(x, tf.rsqrt(tf.add(meanSquare, epsilon))), weight);
+  const D = weight.size;
+  return differentiable({
+    inputs: { x, weight },
+    forward(save) {
+      const rows = tf.reshape(x, [-1, D]); // f32 [M, D]
+      const scale = tf.rsqrt(tf.add(tf.mean(tf.square(rows), 1, true), epsilon)); // f32 [M, 1]
+      const normal = tf.mul(rows, scale);
+      save([normal, scale, weight]);
+      return tf.reshape(tf.mul(normal, weight), x.shape);
+    },
+    backward(dy, [normal, scale, gain]) {
+      const dOut = tf.reshape(dy, [-1, D]);
+      const dOutNormal = tf.mul(dOut, normal!) as tf.Tensor2D;
+      return {
+        x() {
+          const fromSquares = tf.mul(normal!, rowMean(dOutNormal, gain!));
+          return tf.reshape(tf.mul(tf.sub(tf.mul(dOut, gain!), fromSquares), scale!), x.shape);
+        },
+        weight: () => tf.sum(dOutNormal, 0),
+      };
+    },
   });
 }
 
-/**
- * With its own gradient: taken apart op by op it needs three times as many passes over the activations.
- *
- * @see Ops.groupNorm — Wu & He 2018, arXiv 1803.08494.
- */
+/** @see Ops.groupNorm — Wu & He 2018, arXiv 1803.08494. */
 export function groupNorm(
   x: tf.Tensor4D,
   weight: tf.Tensor1D,
@@ -31,47 +69,44 @@ export function groupNorm(
   epsilon = 1e-6,
 ): tf.Tensor4D {
   const [B, H, W, C] = x.shape;
-  // Statistics per channel first, then the mean over a group's channels: reductions over inner axes alone are slow.
-  const groupMean = (perChannel: tf.Tensor) => {
-    const means = tf.mean(tf.reshape(perChannel, [B, numGroups, C / numGroups]), 2, true); // f32 [B, G, 1]
-    return tf.reshape(tf.tile(means, [1, 1, C / numGroups]), [B, 1, C]);
+  // The sum over pixels first, then that over the channels of a group, which is small: summing both at once strides.
+  const groupMean = (pixels: tf.Tensor) => {
+    const groups = tf.reshape(tf.mean(pixels, 1), [B, numGroups, C / numGroups]); // f32 [B, G, C/G]
+    return spread(tf.mean(groups, 2, true));
   };
-  const normalize = tf.customGrad((...inputs: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const [images, gain, shift, save] = inputs as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-    const flat = tf.reshape(images, [B, H * W, C]);
-    const centred = tf.sub(flat, groupMean(tf.mean(flat, 1, true))); // f32 [B, H·W, C]
-    const variance = groupMean(tf.mean(tf.square(centred), 1, true)); // f32 [B, 1, C]
-    const inverseStd = tf.rsqrt(tf.add(variance, epsilon)); // f32 [B, 1, C]
-    save([centred, inverseStd, gain]);
-    const value = tf.add(tf.mul(centred, tf.mul(inverseStd, gain)), shift);
-    return {
-      value: tf.reshape(value, x.shape),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => groupNormGradient(dy, saved, groupMean),
-    };
-  });
-  return normalize(x, weight, bias) as tf.Tensor4D;
+  const spread = (perGroup: tf.Tensor) => tf.reshape(tf.tile(perGroup, [1, 1, C / numGroups]), [B, 1, C]); // f32 [B, G, 1] → [B, 1, C]
+  return differentiable({
+    inputs: { x, weight, bias },
+    forward(save) {
+      const pixels = tf.reshape(x, [B, H * W, C]);
+      const centred = tf.sub(pixels, groupMean(pixels));
+      const scale = tf.rsqrt(tf.add(groupMean(tf.square(centred)), epsilon)); // f32 [B, 1, C]
+      save([centred, scale, weight]);
+      return tf.reshape(tf.add(tf.mul(centred, tf.mul(scale, weight)), bias), x.shape);
+    },
+    backward(dy, [centred, scale, gain]) {
+      const dOut = tf.reshape(dy, [B, H * W, C]);
+      const dOutCentred = tf.mul(dOut, centred!);
+      const perChannel = tf.mul(scale!, gain!); // f32 [B, 1, C]
+      return {
+        // scale·(g − mean g − n·mean(g·n)) with g = dOut·weight, n = centred·scale, means over the group
+        x() {
+          const meanOf = (pixels: tf.Tensor) => {
+            const means = tf.mul(tf.mean(pixels, 1, true), perChannel); // f32 [B, 1, C]
+            return spread(tf.mean(tf.reshape(means, [B, numGroups, C / numGroups]), 2, true));
+          };
+          const fromVariance = tf.mul(centred!, tf.mul(meanOf(dOutCentred), tf.square(scale!)));
+          return tf.reshape(tf.sub(tf.sub(tf.mul(dOut, perChannel), meanOf(dOut)), fromVariance), x.shape);
+        },
+        weight: () => tf.sum(tf.mul(tf.sum(dOutCentred, 1), tf.reshape(scale!, [B, C])), 0),
+        bias: () => tf.sum(dOut, [0, 1]),
+      };
+    },
+  }) as tf.Tensor4D;
 }
 
-/**
- * With x̂ = centred·r: db = Σ dy, dw = Σ dy·x̂, dx = r·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂)), means over a group.
- *
- * @param dy f32 [B, H, W, C]
- * @param saved centred f32 [B, H·W, C], r f32 [B, 1, C], weight f32 [C]
- */
-function groupNormGradient(
-  dy: tf.Tensor,
-  saved: tf.Tensor[],
-  groupMean: (perChannel: tf.Tensor) => tf.Tensor,
-): tf.Tensor[] {
-  const [centred, inverseStd, gain] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const flat = tf.reshape(dy, centred.shape);
-  const mean = tf.mean(flat, 1, true); // f32 [B, 1, C]
-  const meanProduct = tf.mul(tf.mean(tf.mul(flat, centred), 1, true), inverseStd); // f32 [B, 1, C]
-  const numPixels = centred.shape[1]!;
-  const shared = tf.mul(inverseStd, groupMean(tf.mul(mean, gain))); // f32 [B, 1, C]
-  const slope = tf.mul(tf.square(inverseStd), groupMean(tf.mul(meanProduct, gain))); // f32 [B, 1, C]
-  const direct = tf.sub(tf.mul(flat, tf.mul(inverseStd, gain)), shared);
-  const dx = tf.sub(direct, tf.mul(centred, slope));
-  const overBatch = (perImage: tf.Tensor) => tf.mul(tf.sum(perImage, [0, 1]), numPixels);
-  return [tf.reshape(dx, dy.shape), overBatch(meanProduct), overBatch(mean)];
+/** Mean over the columns of rows·weight as a product with a vector: nothing of the size of `rows` is made. f32 [M, 1] */
+function rowMean(rows: tf.Tensor2D, weight: tf.Tensor): tf.Tensor {
+  const column = tf.reshape(tf.div(weight, weight.size), [weight.size, 1]) as tf.Tensor2D;
+  return tf.matMul(rows, column);
 }
