@@ -1,5 +1,6 @@
 import type { DeviceName } from '@muse/backend';
 import type { DecodeOrder, GuidanceSchedule, MaskSchedule } from '@muse/sampler';
+import type { RunSettings } from '@muse/trainer';
 import { InvalidArgumentError } from 'commander';
 
 // Lists of the packages, written again because importing the packages would load tfjs before `--help` is shown.
@@ -15,6 +16,10 @@ export const maskSchedules = [
   'root',
   'arccos',
 ] as const satisfies MaskSchedule[];
+
+export const trainings = ['tokenizer', 'base', 'classifier'] as const;
+export const trainingPresets = ['emoji', 'tiny'] as const;
+export const optimizers = ['adam', 'adamW', 'adafactor'] as const satisfies RunSettings['optimizer'][];
 
 /** The model that comes with the command. */
 export const defaultModel = '@muse/model-emoji';
