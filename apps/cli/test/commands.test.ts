@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCheckpoint } from '@muse/checkpoint';
 import { fileSource } from '@muse/checkpoint/node';
@@ -16,13 +16,26 @@ const here = (name: string) => join(work.folder, name);
 const commands = ['generate', 'devices', 'train', 'encode-image', 'decode-tokens', 'encode-text', 'inspect'];
 
 describe('muse', () => {
-  it('tells its version and its commands without loading anything', async () => {
+  it('tells its version and its commands', async () => {
     const version = await runMuse(['--version'], { cwd: work.folder });
     expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: '' });
     const help = await runMuse(['--help'], { cwd: work.folder });
     expect(help).toMatchObject({ code: 0, stderr: '' });
     for (const command of commands) expect(help.stdout).toContain(`  ${command} `);
   });
+
+  it.each([['--help'], ['generate', '--help'], ['generate', 'a cat', '--steps', '0'], ['generate']])(
+    'does not load tfjs to say %j',
+    async (...args) => {
+      const coverage = await mkdtemp(here('coverage-'));
+      await runMuse(args, { cwd: work.folder, env: { NODE_V8_COVERAGE: coverage } });
+      const reports = await Promise.all(
+        (await readdir(coverage)).map((file) => readFile(join(coverage, file), 'utf8')),
+      );
+      expect(reports.join('')).toContain('dist/muse.js');
+      expect(reports.join('')).not.toContain('@tensorflow');
+    },
+  );
 
   it.each(commands)('%s --help has examples', async (command) => {
     const { code, stdout } = await runMuse([command, '--help'], { cwd: work.folder });

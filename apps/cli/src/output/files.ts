@@ -108,7 +108,7 @@ export interface WrittenFile {
  * Writes a file whose name the user did not choose, without overwriting: if the name is taken by the same bytes it is
  * left as it is, if by others the new one becomes `name-2`, `name-3`, …
  */
-export async function writeFree(path: string, bytes: Uint8Array, force = false): Promise<WrittenFile> {
+async function writeFree(path: string, bytes: Uint8Array, force = false): Promise<WrittenFile> {
   const { writeFileAtomic } = await import('@muse/checkpoint/node');
   const extension = extname(path);
   const stem = path.slice(0, path.length - extension.length);

@@ -2,7 +2,7 @@ import type { GenerateOptions, GenerationSettings } from '@muse/muse';
 import { UsageError } from '../errors.js';
 
 /** Keyword of the PNG text chunk that holds the record. */
-export const RECORD_KEYWORD = 'muse';
+const RECORD_KEYWORD = 'muse';
 
 /** All that repeats an image: what `--from` reads. */
 export interface ImageRecord {
