@@ -112,7 +112,7 @@ for (const { file, imageOf } of styles) {
     .composite(cells)
     .png({ compressionLevel: 9 })
     .toFile(join(assets, file));
-  console.log(`${file}: ${names.length} sprites, ${size} bytes`);
+  process.stdout.write(`${file}: ${names.length} sprites, ${size} bytes\n`);
 }
 writeFileSync(
   join(assets, 'atlas.json'),

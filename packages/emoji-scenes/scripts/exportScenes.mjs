@@ -28,7 +28,10 @@ for (let i = 0; i < count; i++) {
   const scene = sampleScene({ seed, split: values.split, jitter: Number(values.jitter) });
   const data = Uint8Array.from(renderScene(atlas, scene, IMAGE_SIZE), (x) => Math.round(x * 255));
   const file = `${String(i).padStart(7, '0')}.png`;
-  writeFileSync(join(values.out, file), encode({ width: IMAGE_SIZE, height: IMAGE_SIZE, channels: 3, data }, { zlib: { level: 1 } }));
+  writeFileSync(
+    join(values.out, file),
+    encode({ width: IMAGE_SIZE, height: IMAGE_SIZE, channels: 3, data }, { zlib: { level: 1 } }),
+  );
   lines.push(JSON.stringify({ file_name: file, text: augmentedCaption(scene, seed) }));
   if (i % 1000 === 999) process.stderr.write(`\r${i + 1} of ${count}`);
 }

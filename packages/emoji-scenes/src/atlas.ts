@@ -52,7 +52,10 @@ function decodeGrid(index: AtlasIndex, style: EmojiStyle, files: ReadonlyMap<str
   if (!bytes) throw new WeightError(place, `expected a file for ${style}, got ${file ?? 'none in atlas.json'}`);
   const { width, data, channels, depth } = decode(bytes);
   if (channels !== 4 || depth !== 8 || width !== index.spriteSize * index.numColumns) {
-    throw new WeightError(place, `expected ${file} as RGBA of width ${index.spriteSize * index.numColumns}, got ${channels} channels, width ${width}`);
+    throw new WeightError(
+      place,
+      `expected ${file} as RGBA of width ${index.spriteSize * index.numColumns}, got ${channels} channels, width ${width}`,
+    );
   }
   return { width, data: data as Uint8Array };
 }
@@ -83,7 +86,8 @@ function resizeArea(source: Float32Array, from: number, to: number): Float32Arra
   for (let row = 0; row < from; row++) {
     weights.forEach((taps, column) => {
       for (const [index, weight] of taps) {
-        for (let c = 0; c < 4; c++) wide[(row * to + column) * 4 + c]! += source[(row * from + index) * 4 + c]! * weight;
+        for (let c = 0; c < 4; c++)
+          wide[(row * to + column) * 4 + c]! += source[(row * from + index) * 4 + c]! * weight;
       }
     });
   }

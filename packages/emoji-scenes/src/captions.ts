@@ -40,11 +40,20 @@ export function augmentedCaption(scene: Scene, seed: number): string {
     ...(chance(4, 0.06) ? {} : { style: choose(5, [scene.style, scene.style, `in ${scene.style}`]) }),
     ...(chance(6, scene.background === 'white' ? 0.7 : 0.05)
       ? {}
-      : { background: choose(7, [`on ${article(scene.background)} background`, `${scene.background} background`, `on ${scene.background}`]) }),
+      : {
+          background: choose(7, [
+            `on ${article(scene.background)} background`,
+            `${scene.background} background`,
+            `on ${scene.background}`,
+          ]),
+        }),
   };
   const tail = [parts.style, parts.background].filter((part) => part !== undefined);
   if (chance(8, 0.25)) tail.reverse();
-  const text = chance(9, 0.1) && parts.style ? [parts.style.replace(/^in /, ''), parts.subject, ...tail.filter((p) => p !== parts.style)] : [parts.subject, ...tail];
+  const text =
+    chance(9, 0.1) && parts.style
+      ? [parts.style.replace(/^in /, ''), parts.subject, ...tail.filter((p) => p !== parts.style)]
+      : [parts.subject, ...tail];
   const joined = chance(10, 0.7) ? join(text) : text.join(' ');
   return chance(11, 0.1) ? joined[0]!.toUpperCase() + joined.slice(1) : joined;
 }
@@ -64,8 +73,13 @@ function subject(scene: Scene, variant = 0): string {
 
 function singleSubject({ items, size, corner }: SingleScene, variant: number): string {
   const { name } = items[0]!;
-  if (corner) return `${singularOf(name, variant === 1 ? 'small' : '')} in the ${corner}${variant === 2 ? '' : ' corner'}`;
-  const adjective = { normal: '', big: ['big', 'large', 'huge'][variant]!, small: ['small', 'little', 'tiny'][variant]! }[size];
+  if (corner)
+    return `${singularOf(name, variant === 1 ? 'small' : '')} in the ${corner}${variant === 2 ? '' : ' corner'}`;
+  const adjective = {
+    normal: '',
+    big: ['big', 'large', 'huge'][variant]!,
+    small: ['small', 'little', 'tiny'][variant]!,
+  }[size];
   return variant === 2 && size === 'normal' ? name : singularOf(name, adjective);
 }
 

@@ -1,5 +1,7 @@
 export { type Atlas, type AtlasIndex, atlasFrom } from './atlas.js';
 export { augmentedCaption, caption } from './captions.js';
+export { fixedPrompts } from './fixedPrompts.js';
+export { heldOutPrompts, type ScenePrompt } from './heldOutPrompts.js';
 export { renderScene } from './render.js';
 export {
   type CountScene,

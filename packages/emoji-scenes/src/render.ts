@@ -12,7 +12,10 @@ import { backgroundColours } from './vocabulary.js';
  */
 export function renderScene(atlas: Atlas, scene: Scene, imageSize = SCENE_SIZE): Float32Array {
   if (!Number.isInteger(imageSize) || imageSize <= 0 || imageSize % 8 !== 0) {
-    throw new ConfigError({ package: 'emoji-scenes', in: 'renderScene' }, `expected imageSize a multiple of 8, got ${imageSize}`);
+    throw new ConfigError(
+      { package: 'emoji-scenes', in: 'renderScene' },
+      `expected imageSize a multiple of 8, got ${imageSize}`,
+    );
   }
   const scale = imageSize / SCENE_SIZE;
   const pixels = new Float32Array(imageSize * imageSize * 3);

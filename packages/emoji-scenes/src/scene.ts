@@ -63,15 +63,39 @@ const cornerCells = {
   'bottom right': [SMALL, SMALL],
 } as const;
 const countCells = {
-  2: [[0, 16], [SMALL, 16]],
-  3: [[16, 0], [0, SMALL], [SMALL, SMALL]],
-  4: [[0, 0], [SMALL, 0], [0, SMALL], [SMALL, SMALL]],
+  2: [
+    [0, 16],
+    [SMALL, 16],
+  ],
+  3: [
+    [16, 0],
+    [0, SMALL],
+    [SMALL, SMALL],
+  ],
+  4: [
+    [0, 0],
+    [SMALL, 0],
+    [0, SMALL],
+    [SMALL, SMALL],
+  ],
 } as const;
 const pairCells = {
-  left: [[0, 16], [SMALL, 16]],
-  right: [[SMALL, 16], [0, 16]],
-  above: [[16, 0], [16, SMALL]],
-  below: [[16, SMALL], [16, 0]],
+  left: [
+    [0, 16],
+    [SMALL, 16],
+  ],
+  right: [
+    [SMALL, 16],
+    [0, 16],
+  ],
+  above: [
+    [16, 0],
+    [16, SMALL],
+  ],
+  below: [
+    [16, SMALL],
+    [16, 0],
+  ],
 } as const;
 const singlePlaces = { normal: [8, 8, 48], big: [0, 0, 64], small: [16, 16, SMALL] } as const;
 
@@ -98,7 +122,12 @@ const MAX_TRIES = 1000;
  *
  * @throws ConfigError for shares that are negative or all zero
  */
-export function sampleScene({ seed, split = 'train', kinds = defaultKindShares, jitter = 0 }: SampleSceneOptions): Scene {
+export function sampleScene({
+  seed,
+  split = 'train',
+  kinds = defaultKindShares,
+  jitter = 0,
+}: SampleSceneOptions): Scene {
   const shares = sceneKinds.map((kind) => kinds[kind] ?? 0);
   const total = shares.reduce((sum, share) => sum + share, 0);
   if (!(total > 0) || shares.some((share) => !(share >= 0))) {
@@ -110,7 +139,10 @@ export function sampleScene({ seed, split = 'train', kinds = defaultKindShares, 
     const scene = drawScene(draws, draws.kind(shares, total));
     if (isHeldOut(scene) === (split === 'heldOut')) return jitter > 0 ? moved(scene, draws, jitter) : scene;
   }
-  throw new ConfigError({ package: 'emoji-scenes', in: 'sampleScene' }, `found no scene of split ${split}, got seed ${seed}`);
+  throw new ConfigError(
+    { package: 'emoji-scenes', in: 'sampleScene' },
+    `found no scene of split ${split}, got seed ${seed}`,
+  );
 }
 
 /** A scene that holds a (name, style, background) or an ordered pair of names that no training scene holds. */
@@ -134,7 +166,10 @@ class Draws {
 
   kind(shares: readonly number[], total: number): SceneKind {
     let rest = this.value() * total;
-    const index = shares.findIndex((share) => (rest -= share) < 0);
+    const index = shares.findIndex((share) => {
+      rest -= share;
+      return rest < 0;
+    });
     return sceneKinds[index]!;
   }
 }
@@ -208,5 +243,8 @@ function moved(scene: Scene, draws: Draws, jitter: number): Scene {
     const offset = Math.floor(draws.value() * (2 * jitter + 1)) - jitter;
     return Math.min(Math.max(at + offset, 0), SCENE_SIZE - size);
   };
-  return { ...scene, items: scene.items.map((item) => ({ ...item, x: move(item.x, item.size), y: move(item.y, item.size) })) };
+  return {
+    ...scene,
+    items: scene.items.map((item) => ({ ...item, x: move(item.x, item.size), y: move(item.y, item.size) })),
+  };
 }
