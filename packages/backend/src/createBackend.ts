@@ -8,6 +8,11 @@ import { UnsupportedBackendError } from './errors.js';
 export interface BackendOptions extends DeviceOptions {
   /** A device by name, or `auto` (default): a real GPU by WebGPU, else tensorflow, wasm, cpu. */
   readonly device?: DeviceName | 'auto';
+  /**
+   * What `linear` and `conv2d` compute in, gradients included; tensors stay f32. `bf16` (tensorflow only) trains up to
+   * twice as fast on processors with AVX512-BF16 or AMX, at three digits in each product. Default f32.
+   */
+  readonly dtype?: 'f32' | 'bf16';
   readonly onProgress?: (progress: BackendProgress) => void;
 }
 
@@ -61,6 +66,7 @@ async function chooseDevice(options: BackendOptions): Promise<Backend> {
 }
 
 async function startDevice(name: DeviceName, reason: string, options: BackendOptions): Promise<Backend> {
+  const { dtype = 'f32' } = options;
   let entry = running.get(name);
   if (entry) {
     await activate(name);
@@ -70,12 +76,17 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
   }
   entry.numUsers++;
   const { device } = entry;
+  const ops = dtype === 'bf16' ? device.bfloat16Ops : device.ops;
+  if (!ops) {
+    await releaseDevice(name);
+    throw new UnsupportedBackendError(place, `expected dtype f32 for the device ${name}, got ${dtype}`);
+  }
   let isDisposed = false;
   options.onProgress?.({ status: 'ready', device: name, detail: device.capabilities.description });
   return {
     name,
     tf,
-    ops: device.ops,
+    ops,
     capabilities: device.capabilities,
     reason,
     checkErrors: () => device.checkErrors(),

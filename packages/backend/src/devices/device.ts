@@ -35,6 +35,8 @@ export interface Device {
 export interface RunningDevice {
   readonly capabilities: Capabilities;
   readonly ops: Ops;
+  /** The ops with matrix products and convolutions in bfloat16, where the device has them. */
+  readonly bfloat16Ops?: Ops;
   /** @see Backend.checkErrors */
   checkErrors(): Promise<void>;
   /** Gives memory back; the device can be started again. */

@@ -1,5 +1,7 @@
 import { UnsupportedBackendError } from '../errors.js';
+import { fixTensorflowKernels } from '../kernels/tensorflow/fixTensorflowKernels.js';
 import { referenceOps } from '../ops/referenceOps.js';
+import { bfloat16Ops } from '../tensorflow/bfloat16Ops.js';
 import type { Device } from './device.js';
 import { platform } from './platform/node.js';
 import type { TensorflowLibrary } from './platform/platform.js';
@@ -27,11 +29,13 @@ export const tensorflowDevice: Device = {
         `expected libtensorflow for the device tensorflow, got: ${found.missing}${found.howToGet ? ` (to get it: ${found.howToGet})` : ''}`,
       );
     }
+    fixTensorflowKernels();
     await activate('tensorflow');
     const { isGpu } = found.value;
     return {
       capabilities: { isGpu, isDeterministic: !isGpu, description: describeLibrary(found.value) },
       ops: referenceOps,
+      bfloat16Ops: { ...referenceOps, ...bfloat16Ops },
       checkErrors: async () => {},
       stop: async () => shutDown('tensorflow'),
     };

@@ -1,0 +1,62 @@
+import * as tf from '@tensorflow/tfjs';
+
+/** TensorFlow's numbers of its data types (types.proto). */
+export const TfDataType = { float32: 1, int32: 3, bfloat16: 14 } as const;
+export type TfDataType = (typeof TfDataType)[keyof typeof TfDataType];
+
+type AttributeValue = string | number | boolean | readonly number[];
+export type Attribute = readonly [name: string, kind: 'TYPE' | 'BOOL' | 'INT' | 'STRING', value: AttributeValue];
+
+interface OutputMetadata {
+  /** Handle of a tensor inside libtensorflow. */
+  readonly id: number;
+  readonly shape: number[];
+  readonly dtype: number;
+}
+
+/** The part of tfjs-node's backend that runs TensorFlow's ops by their names. */
+interface NodeBackend {
+  readonly binding: Readonly<Record<`TF_ATTR_${Attribute[1]}`, number>> & {
+    executeOp(name: string, attributes: object[], inputs: number[], numOutputs: number): OutputMetadata[];
+  };
+  readonly tensorMap: { set(dataId: object, data: object): void };
+  getInputTensorIds(tensors: tf.TensorInfo[]): number[];
+}
+
+/**
+ * Runs one TensorFlow op eagerly by its name.
+ *
+ * @returns a tensor that `tf.tidy` and the gradient tape own as usual. tfjs has no bfloat16: a result of that type says
+ * `float32`, and only other calls of `runOp` and `fromBfloat16` may read it.
+ */
+export function runOp(name: string, attributes: readonly Attribute[], inputs: tf.TensorInfo[]): tf.Tensor {
+  const backend = tf.findBackend('tensorflow') as unknown as NodeBackend;
+  const { binding } = backend;
+  const described = attributes.map(([key, kind, value]) => ({ name: key, type: binding[`TF_ATTR_${kind}`], value }));
+  const output = binding.executeOp(name, described, backend.getInputTensorIds(inputs), 1)[0]!;
+  const { shape, id, dtype } = output;
+  const dataId = {};
+  backend.tensorMap.set(dataId, { shape, dtype, id, values: null, refCount: 1 });
+  return tf
+    .engine()
+    .makeTensorFromTensorInfo({ dataId, shape, dtype: dtype === TfDataType.int32 ? 'int32' : 'float32' });
+}
+
+/** f32 rounded to bfloat16, 8 bits of mantissa. */
+export function toBfloat16(x: tf.Tensor): tf.Tensor {
+  return cast(x, TfDataType.float32, TfDataType.bfloat16);
+}
+
+/** bfloat16 widened to f32. */
+export function fromBfloat16(x: tf.Tensor): tf.Tensor {
+  return cast(x, TfDataType.bfloat16, TfDataType.float32);
+}
+
+function cast(x: tf.Tensor, from: TfDataType, to: TfDataType): tf.Tensor {
+  const attributes: Attribute[] = [
+    ['SrcT', 'TYPE', from],
+    ['DstT', 'TYPE', to],
+    ['Truncate', 'BOOL', false],
+  ];
+  return runOp('Cast', attributes, [x]);
+}
