@@ -69,37 +69,40 @@ export function groupNorm(
   epsilon = 1e-6,
 ): tf.Tensor4D {
   const [B, H, W, C] = x.shape;
-  // The sum over pixels first, then that over the channels of a group, which is small: summing both at once strides.
-  const groupMean = (pixels: tf.Tensor) => {
-    const groups = tf.reshape(tf.mean(pixels, 1), [B, numGroups, C / numGroups]); // f32 [B, G, C/G]
-    return spread(tf.mean(groups, 2, true));
+  // Means over the pixels come first: what is left for the channels of a group is small. Both at once would stride.
+  const groupMean = (perChannel: tf.Tensor) => {
+    const groups = tf.reshape(perChannel, [B, numGroups, C / numGroups]);
+    const means = tf.tile(tf.mean(groups, 2, true), [1, 1, C / numGroups]);
+    return tf.reshape(means, [B, 1, C]); // f32 [B, 1, C], equal within a group
   };
-  const spread = (perGroup: tf.Tensor) => tf.reshape(tf.tile(perGroup, [1, 1, C / numGroups]), [B, 1, C]); // f32 [B, G, 1] → [B, 1, C]
   return differentiable({
     inputs: { x, weight, bias },
     forward(save) {
       const pixels = tf.reshape(x, [B, H * W, C]);
-      const centred = tf.sub(pixels, groupMean(pixels));
-      const scale = tf.rsqrt(tf.add(groupMean(tf.square(centred)), epsilon)); // f32 [B, 1, C]
-      save([centred, scale, weight]);
-      return tf.reshape(tf.add(tf.mul(centred, tf.mul(scale, weight)), bias), x.shape);
+      const mean = groupMean(tf.mean(pixels, 1));
+      const variance = groupMean(tf.mean(tf.squaredDifference(pixels, mean), 1));
+      const scale = tf.rsqrt(tf.add(variance, epsilon));
+      save([pixels, mean, scale, weight]);
+      const slope = tf.mul(scale, weight);
+      const out = tf.add(tf.mul(pixels, slope), tf.sub(bias, tf.mul(mean, slope)));
+      return tf.reshape(out, x.shape);
     },
-    backward(dy, [centred, scale, gain]) {
+    backward(dy, saved) {
+      const [pixels, mean, scale, gain] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
       const dOut = tf.reshape(dy, [B, H * W, C]);
-      const dOutCentred = tf.mul(dOut, centred!);
-      const perChannel = tf.mul(scale!, gain!); // f32 [B, 1, C]
+      const dMean = tf.mean(dOut, 1, true); // f32 [B, 1, C]: mean of dOut over the pixels
+      const dCentred = tf.sub(tf.mean(tf.mul(dOut, pixels), 1, true), tf.mul(dMean, mean)); // and of dOut·(x − mean)
       return {
-        // scale·(g − mean g − n·mean(g·n)) with g = dOut·weight, n = centred·scale, means over the group
+        // slope·dOut − scale·mean g − (x − mean)·scale³·mean(g·(x − mean)) with g = dOut·weight, means over the group
         x() {
-          const meanOf = (pixels: tf.Tensor) => {
-            const means = tf.mul(tf.mean(pixels, 1, true), perChannel); // f32 [B, 1, C]
-            return spread(tf.mean(tf.reshape(means, [B, numGroups, C / numGroups]), 2, true));
-          };
-          const fromVariance = tf.mul(centred!, tf.mul(meanOf(dOutCentred), tf.square(scale!)));
-          return tf.reshape(tf.sub(tf.sub(tf.mul(dOut, perChannel), meanOf(dOut)), fromVariance), x.shape);
+          const fromVariance = tf.mul(groupMean(tf.mul(dCentred, gain)), tf.mul(scale, tf.square(scale)));
+          const fromMean = tf.mul(groupMean(tf.mul(dMean, gain)), scale);
+          const constant = tf.sub(tf.mul(mean, fromVariance), fromMean);
+          const linear = tf.sub(tf.mul(dOut, tf.mul(scale, gain)), tf.mul(pixels, fromVariance));
+          return tf.reshape(tf.add(linear, constant), x.shape);
         },
-        weight: () => tf.sum(tf.mul(tf.sum(dOutCentred, 1), tf.reshape(scale!, [B, C])), 0),
-        bias: () => tf.sum(dOut, [0, 1]),
+        weight: () => tf.mul(tf.sum(tf.mul(dCentred, scale), [0, 1]), H * W),
+        bias: () => tf.mul(tf.sum(dMean, [0, 1]), H * W),
       };
     },
   }) as tf.Tensor4D;
