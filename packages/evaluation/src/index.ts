@@ -16,4 +16,19 @@ export {
   type ClassifierTrainingOptions,
   trainSceneClassifier,
 } from './classifier/trainSceneClassifier.js';
+export {
+  evaluateReconstruction,
+  type ImageTokenizer,
+  type ReconstructionOptions,
+  type ReconstructionReport,
+} from './evaluateReconstruction.js';
 export { type Proportion, proportion } from './proportion.js';
+export {
+  evaluateSuite,
+  type SuiteOptions,
+  type SuiteProgress,
+  type SuitePrompt,
+  type SuiteReport,
+} from './suite/evaluateSuite.js';
+export { type Answer, formatScores, type SuiteScores, suiteScores } from './suite/suiteScores.js';
+export type { Picture, RgbaPicture } from './suite/toPicture.js';
