@@ -8,7 +8,7 @@ export type DeviceName = (typeof deviceNames)[number];
 export interface Capabilities {
   /** A GPU does the work (a software adapter such as lavapipe is none). */
   readonly isGpu: boolean;
-  /** Same inputs, same bits, from run to run. */
+  /** Same inputs, same bits, from run to run, gradients included. */
   readonly isDeterministic: boolean;
   /** Free text for people: library version, adapter, threads. */
   readonly description: string;
