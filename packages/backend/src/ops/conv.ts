@@ -36,11 +36,8 @@ export function upsampleNearest(x: tf.Tensor4D, scale: number): tf.Tensor4D {
   const [B, H, W, C] = x.shape;
   return differentiable({
     inputs: { x },
-    // Two inserted axes tiled, not resizeNearestNeighbor: the cpu backend's gradient of that is wrong for B ≥ 2.
-    forward() {
-      const tiled = tf.tile(tf.reshape(x, [B * H, 1, W, 1, C]), [1, scale, 1, scale, 1]); // f32 [B·H, s, W, s, C]
-      return tf.reshape(tiled, [B, H * scale, W * scale, C]);
-    },
+    // Not a tile of inserted axes: tfjs's webgpu tile reads back synchronously from rank 5 on, which Node can't.
+    forward: () => tf.image.resizeNearestNeighbor(x, [H * scale, W * scale]),
     backward: (dy) => ({
       x() {
         const overRows = tf.sum(tf.reshape(dy, [B * H, scale, W * scale * C]), 1); // f32 [B·H, W·s·C]
