@@ -5,6 +5,7 @@ import {
   maskedTokenLoss,
   maskedTransformerParameters,
   maskedTransformerPresets,
+  sampleMasking,
 } from '@muse/masked-transformer';
 import { medianMs, startDevice } from './startDevice.mjs';
 
@@ -23,13 +24,17 @@ const variables = [...parameters].map(([name, tensor]) => {
 const transformer = new MaskedTransformer(backend, config, parameters);
 const S = config.latentSize ** 2;
 const T = 24;
-const labels = tf.randomUniform([B, S], 0, config.codebookSize, 'int32', 1);
-const lossMask = tf.cast(tf.less(tf.randomUniform([B, S], 0, 1, 'float32', 2), 0.64), 'float32');
-const maskedIds = tf.cast(tf.where(tf.cast(lossMask, 'bool'), tf.fill([B, S], config.codebookSize), labels), 'int32');
+const masking = sampleMasking({
+  tokenIds: Int32Array.from({ length: B * S }, (_, i) => (i * 37) % config.codebookSize),
+  batchSize: B,
+  seqLen: S,
+  maskTokenId: transformer.maskTokenId,
+  condDropProb: config.condDropProb,
+  seed: 1,
+  step: 1,
+});
 const batchTensors = {
-  maskedIds,
-  labels,
-  lossMask,
+  ...masking,
   textEmbeds: tf.randomNormal([B, T, config.textDim], 0, 1, 'float32', 3),
   textMask: tf.ones([B, T]),
 };
