@@ -67,6 +67,7 @@ export const webgpuDevice: Device = {
       ops: referenceOps,
       async checkErrors() {
         backend.ensureCommandEncoderReady(); // else submitQueue throws when nothing is waiting
+        backend.endComputePassEncoder(); // else an open pass makes the submission invalid, and its work is lost
         backend.submitQueue();
         // A lost device may never finish its work.
         await Promise.race([device.queue.onSubmittedWorkDone(), device.lost]);
