@@ -1,3 +1,4 @@
+import { ConfigError } from '../errors.js';
 import { philox4x32 } from './philox.js';
 
 /**
@@ -13,9 +14,16 @@ export interface RandomStream {
   readonly step?: number;
 }
 
-/** u32 at `length` positions of a stream, four per Philox block. Counter: (position / 4, step, stage, 0). Key: the seed. */
+/**
+ * u32 at `length` positions of a stream, four per Philox block. Counter: (position / 4, step, stage, 0). Key: the seed.
+ *
+ * @throws ConfigError for a seed that is no integer in [0, 2^53)
+ */
 export function randomUint32(stream: RandomStream, length: number, offset = 0): Uint32Array {
   const { seed, stage, step = 0 } = stream;
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new ConfigError({ package: 'backend', in: 'randomUint32' }, `expected a seed in [0, 2^53), got ${seed}`);
+  }
   const key0 = seed >>> 0;
   const key1 = Math.floor(seed / 2 ** 32) >>> 0;
   const out = new Uint32Array(length);
