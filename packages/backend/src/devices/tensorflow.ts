@@ -43,5 +43,5 @@ export const tensorflowDevice: Device = {
 };
 
 function describeLibrary({ version, isGpu, numThreads }: TensorflowLibrary): string {
-  return `libtensorflow ${version} on ${isGpu ? 'the GPU' : `the CPU, ${numThreads} threads`}`;
+  return `libtensorflow ${version} on ${isGpu ? 'the GPU' : `the CPU, ${numThreads} ${numThreads === 1 ? 'thread' : 'threads'}`}`;
 }
