@@ -43,15 +43,26 @@ function adopt(backend: Backend, kept: Tensor): Tensor {
   return owned;
 }
 
-function nearestCodes(backend: Backend, rows: Tensor2D, codebook: Tensor2D): Tensor1D {
+/**
+ * @param rows f32 [M, E]
+ * @param codebook f32 [V, E]
+ * @param maxDistances elements of a distance matrix in memory at once
+ * @returns i32 [M]
+ */
+export function nearestCodes(
+  backend: Backend,
+  rows: Tensor2D,
+  codebook: Tensor2D,
+  maxDistances = MAX_DISTANCES,
+): Tensor1D {
   const { tf, ops } = backend;
   const numRows = rows.shape[0];
-  const chunkSize = Math.max(1, Math.floor(MAX_DISTANCES / codebook.shape[0]));
+  const chunkSize = Math.max(1, Math.floor(maxDistances / codebook.shape[0]));
   if (numRows <= chunkSize) return ops.nearestCode(rows, codebook);
   const chunks: Tensor1D[] = [];
   for (let start = 0; start < numRows; start += chunkSize) {
     const size = Math.min(chunkSize, numRows - start);
-    chunks.push(tf.tidy(() => ops.nearestCode(tf.slice(rows, [start, 0], [size, -1]), codebook)));
+    chunks.push(tf.tidy(() => ops.nearestCode(tf.slice(rows, [start, 0], [size, rows.shape[1]]), codebook)));
   }
   return tf.concat(chunks) as Tensor1D;
 }
