@@ -10,7 +10,9 @@ describe('imageGrid', () => {
     const { width, height, png } = imageGrid([plain(0), plain(0.5), plain(-7)], [2, 3], 2);
     expect([width, height]).toEqual([3 + 2 + 3, 2 + 2 + 2]);
     const { data } = decodePng(png);
-    const red = Array.from({ length: height }, (_, y) => Array.from({ length: width }, (_, x) => data[(y * width + x) * 4]));
+    const red = Array.from({ length: height }, (_, y) =>
+      Array.from({ length: width }, (_, x) => data[(y * width + x) * 4]),
+    );
     const filled = [0, 0, 0, 255, 255, 128, 128, 128];
     const empty = [255, 255, 255, 255, 255, 255, 255, 255];
     const last = [0, 0, 0, 255, 255, 255, 255, 255];
@@ -23,7 +25,10 @@ describe('imageGrid', () => {
   });
 
   it('splits a batch into its images', () => {
-    expect(splitImages(Float32Array.of(1, 2, 3, 4, 5, 6), 2).map((image) => [...image])).toEqual([[1, 2, 3], [4, 5, 6]]);
+    expect(splitImages(Float32Array.of(1, 2, 3, 4, 5, 6), 2).map((image) => [...image])).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
   });
 });
 

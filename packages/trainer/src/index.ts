@@ -26,5 +26,6 @@ export type { RunFolder } from './run/runFolder.js';
 export type { LoopCallbacks, TrainingProgress, TrainingResult } from './run/runTraining.js';
 export { type LearningRateSchedule, learningRateAt } from './schedule.js';
 export { type BaseTrainingOptions, trainBase } from './trainBase.js';
+export { type ClassifierTrainingOptions, trainClassifier } from './trainClassifier.js';
 export { type TokenizerTrainingOptions, trainTokenizer } from './trainTokenizer.js';
 export { emaDecayAt, initWeightEma, updateWeightEma } from './weightEma.js';

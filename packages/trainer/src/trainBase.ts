@@ -211,7 +211,8 @@ class BaseTask implements TrainingTask {
   async export(run: RunFolder): Promise<void> {
     const { offlineEmaDecay: decay } = this.#settings;
     const { backend } = this;
-    const mean = decay === null ? null : await offlineWeightEma({ backend, run, group: 'base', specs: this.#specs.flat(), decay });
+    const mean =
+      decay === null ? null : await offlineWeightEma({ backend, run, group: 'base', specs: this.#specs.flat(), decay });
     const parameters = mean ?? this.#trainer.bestParameters;
     const { textEncoder, transformer } = this.modelConfig;
     await exportModelFolder(run, 'model', {

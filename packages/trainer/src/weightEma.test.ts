@@ -40,8 +40,19 @@ describe('offlineWeightEma', () => {
   it('is the decayed mean of the checkpoints from the oldest to the newest', async () => {
     const { tf } = backend;
     const run = memoryRunFolder();
-    for (const [step, value] of [[5, 1], [10, 2], [100, 4]] as const) {
-      const tensor = tf.mul(tf.tensor2d([[1, 2], [3, 4], [5, 6]]), value);
+    for (const [step, value] of [
+      [5, 1],
+      [10, 2],
+      [100, 4],
+    ] as const) {
+      const tensor = tf.mul(
+        tf.tensor2d([
+          [1, 2],
+          [3, 4],
+          [5, 6],
+        ]),
+        value,
+      );
       const bytes = await encodeGroup(backend, { name: 'base', tensors: new Map([['w', tensor]]), specs });
       await run.write(`checkpoints/step-${String(step).padStart(6, '0')}/base.safetensors`, bytes);
       tensor.dispose();

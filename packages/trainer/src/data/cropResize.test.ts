@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { cropResize, toPixelImage } from './cropResize.js';
 
 const grey = (width: number, height: number, values: number[]) =>
-  toPixelImage(width, height, 1, values.map((value) => value * 255));
+  toPixelImage(
+    width,
+    height,
+    1,
+    values.map((value) => value * 255),
+  );
 const reds = (image: Float32Array) => Array.from(image).filter((_, i) => i % 3 === 0);
 
 describe('cropResize', () => {
@@ -12,12 +17,18 @@ describe('cropResize', () => {
   });
 
   it('cuts the middle square of a wide image', () => {
-    expect(reds(cropResize(grey(4, 2, [9, 0, 1, 9, 9, 0.25, 0.5, 9].map((x) => x / 9)), 2)).map((x) => x * 9)).toEqual([
-      expect.closeTo(0, 5),
-      expect.closeTo(1, 5),
-      expect.closeTo(0.25, 5),
-      expect.closeTo(0.5, 5),
-    ]);
+    expect(
+      reds(
+        cropResize(
+          grey(
+            4,
+            2,
+            [9, 0, 1, 9, 9, 0.25, 0.5, 9].map((x) => x / 9),
+          ),
+          2,
+        ),
+      ).map((x) => x * 9),
+    ).toEqual([expect.closeTo(0, 5), expect.closeTo(1, 5), expect.closeTo(0.25, 5), expect.closeTo(0.5, 5)]);
   });
 
   it('weights pixels that are covered in part by their share', () => {

@@ -7,7 +7,8 @@ describe('BatchSource', () => {
   it('gives every image once per epoch, in another order each time', () => {
     const source = new BatchSource(stripes(8, 15), 7);
     const epochs = [0, 1].map((epoch) => [0, 1, 2].flatMap((batch) => [...source.indices(epoch * 3 + batch, 5)]));
-    for (const epoch of epochs) expect([...epoch].sort((a, b) => a - b)).toEqual(Array.from({ length: 15 }, (_, i) => i));
+    for (const epoch of epochs)
+      expect([...epoch].sort((a, b) => a - b)).toEqual(Array.from({ length: 15 }, (_, i) => i));
     expect(epochs[0]).not.toEqual(epochs[1]);
   });
 

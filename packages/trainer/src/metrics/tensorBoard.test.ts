@@ -62,11 +62,15 @@ describe('TensorBoard records', () => {
   });
 
   it('give back step, time, tags and values', () => {
-    const [data] = readRecords(scalarRecord({ step: 70_000, wallTimeSeconds: 1.7e9, scalars: { loss: 0.25, accuracy: -3 } }));
+    const [data] = readRecords(
+      scalarRecord({ step: 70_000, wallTimeSeconds: 1.7e9, scalars: { loss: 0.25, accuracy: -3 } }),
+    );
     const event = parseMessage(data!);
     expect(event.get(1)).toEqual([1.7e9]);
     expect(event.get(2)).toEqual([70_000]);
-    const values = parseMessage(event.get(5)![0] as Uint8Array).get(1)!.map((value) => parseMessage(value as Uint8Array));
+    const values = parseMessage(event.get(5)![0] as Uint8Array)
+      .get(1)!
+      .map((value) => parseMessage(value as Uint8Array));
     expect(values.map((value) => [text(value.get(1)![0]), value.get(2)![0]])).toEqual([
       ['loss', 0.25],
       ['accuracy', -3],
@@ -75,7 +79,12 @@ describe('TensorBoard records', () => {
 
   it('hold pictures', () => {
     const png = Uint8Array.of(137, 80, 78, 71);
-    const record = scalarRecord({ step: 1, wallTimeSeconds: 1, scalars: {}, images: { grid: { width: 300, height: 20, png } } });
+    const record = scalarRecord({
+      step: 1,
+      wallTimeSeconds: 1,
+      scalars: {},
+      images: { grid: { width: 300, height: 20, png } },
+    });
     const event = parseMessage(readRecords(record)[0]!);
     const value = parseMessage(parseMessage(event.get(5)![0] as Uint8Array).get(1)![0] as Uint8Array);
     const image = parseMessage(value.get(4)![0] as Uint8Array);

@@ -20,7 +20,11 @@ const METADATA_FILES = ['metadata.jsonl', 'metadata.csv'] as const;
  * Captions of the images of a folder, in the order of `images`: from metadata.jsonl or metadata.csv if there is one
  * (columns `file_name` and `text`), else from `name.txt` beside each image.
  */
-export async function readCaptions(root: string, images: readonly string[], needsCaptions: boolean): Promise<CaptionedFiles> {
+export async function readCaptions(
+  root: string,
+  images: readonly string[],
+  needsCaptions: boolean,
+): Promise<CaptionedFiles> {
   const problems: CaptionedFiles['problems'] = [];
   const captions = new Map<string, string>();
   const isThere = new Set(images);
@@ -35,7 +39,8 @@ export async function readCaptions(root: string, images: readonly string[], need
     const caption = metadata ? captions.get(file) : await readText(join(root, beside));
     const expected = metadata ? `a line in ${metadata.name}` : `a caption in ${beside}`;
     if (caption?.trim()) entries.push({ file, caption: caption.trim() });
-    else if (needsCaptions) problems.push({ file, reason: `expected ${expected}, got ${caption === undefined ? 'none' : 'an empty one'}` });
+    else if (needsCaptions)
+      problems.push({ file, reason: `expected ${expected}, got ${caption === undefined ? 'none' : 'an empty one'}` });
     else entries.push({ file, caption: '' });
   }
   return { entries, problems };
@@ -50,7 +55,10 @@ async function readMetadata(root: string): Promise<{ name: string; rows: ImageEn
       const { file_name: file, text: caption } = record;
       if (typeof file !== 'string' || typeof caption !== 'string') {
         const place = { package: 'trainer', in: 'imageFolder' };
-        throw new ImageError(place, `expected file_name and text in record ${index + 1} of ${name}, got ${Object.keys(record).join(', ') || 'nothing'}`);
+        throw new ImageError(
+          place,
+          `expected file_name and text in record ${index + 1} of ${name}, got ${Object.keys(record).join(', ') || 'nothing'}`,
+        );
       }
       return { file: file.replaceAll('\\', '/'), caption };
     });

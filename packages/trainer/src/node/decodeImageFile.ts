@@ -31,8 +31,15 @@ function decodePngPixels(bytes: Uint8Array): PixelImage {
 
 async function decodeWithSharp(bytes: Uint8Array): Promise<PixelImage> {
   const sharp = await import('sharp').catch((cause: unknown) => {
-    throw new ImageError(place, 'expected a PNG, or the package sharp to read JPEG and WebP: npm install sharp', { cause });
+    throw new ImageError(place, 'expected a PNG, or the package sharp to read JPEG and WebP: npm install sharp', {
+      cause,
+    });
   });
-  const { data, info } = await sharp.default(bytes).rotate().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await sharp
+    .default(bytes)
+    .rotate()
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   return toPixelImage(info.width, info.height, info.channels, data);
 }

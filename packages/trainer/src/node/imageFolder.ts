@@ -86,7 +86,11 @@ async function listImages(root: string): Promise<string[]> {
   const files = await readdir(root, { recursive: true, withFileTypes: true });
   const names = files
     .filter((file) => file.isFile() && imageExtensions.includes(extname(file.name).toLowerCase()))
-    .map((file) => join(file.parentPath, file.name).slice(root.length + 1).replaceAll('\\', '/'))
+    .map((file) =>
+      join(file.parentPath, file.name)
+        .slice(root.length + 1)
+        .replaceAll('\\', '/'),
+    )
     .sort();
   if (names.length === 0) {
     throw new ConfigError(place, `expected images (${imageExtensions.join(', ')}) in ${root}, got none`);

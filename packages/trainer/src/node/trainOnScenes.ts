@@ -7,6 +7,7 @@ import { openComponent } from '../exportComponent.js';
 import { trainerPresets } from '../presets.js';
 import type { TrainingResult } from '../run/runTraining.js';
 import { type BaseTrainingOptions, trainBase as trainBaseIn } from '../trainBase.js';
+import { type ClassifierTrainingOptions, trainClassifier as trainClassifierIn } from '../trainClassifier.js';
 import { type TokenizerTrainingOptions, trainTokenizer as trainTokenizerIn } from '../trainTokenizer.js';
 import { nodeRunFolder } from './nodeRunFolder.js';
 
@@ -106,4 +107,24 @@ export async function trainBase({
   } finally {
     vqgan.dispose();
   }
+}
+
+/** More pairs than the scenes have by themselves: only they teach the second name. */
+const classifierKinds = { single: 0.4, count: 0.2, pair: 0.4 } as const;
+/** Sprites a little off their places, as generated ones may be. */
+const CLASSIFIER_JITTER = 2;
+
+export type NodeClassifierOptions = Omit<ClassifierTrainingOptions, 'run' | 'dataset'> &
+  RunDirectory & { readonly atlas: Atlas };
+
+/** `trainClassifier` of `@muse/trainer` in a folder on disk, on emoji scenes. */
+export async function trainClassifier({ runDir, atlas, ...options }: NodeClassifierOptions): Promise<TrainingResult> {
+  const { seed } = { ...trainerPresets.emoji.classifier, ...options.settings };
+  const shared = { atlas, size: SCENES, seed, kinds: classifierKinds, jitter: CLASSIFIER_JITTER };
+  const { imageSize = 64 } = options.config ?? {};
+  return trainClassifierIn({
+    ...options,
+    run: await nodeRunFolder(runDir),
+    dataset: sceneDataset({ ...shared, imageSize }),
+  });
 }
