@@ -50,7 +50,8 @@ class BaseTask:
         self.token_ids = encode_all(vqgan, DataLoader(shard, ENCODE_BATCH, num_workers=arguments.workers), processes.device)
         # Codes are chosen at full f32; from here on matrix products may be TF32.
         torch.set_float32_matmul_precision("high")
-        captions = [images.captions[row] for row in self.order.rows]
+        captions = images.captions
+        captions = [captions[row] for row in self.order.rows]
         ids, mask = caption_ids(folder / "text_encoder" / "tokenizer.json", captions, text_encoder.config.maxLength)
         if ids.max() >= text_encoder.config.vocab_size:
             raise ValueError(f"expected token ids below vocab_size {text_encoder.config.vocab_size}, got {ids.max()}")
