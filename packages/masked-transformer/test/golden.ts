@@ -29,12 +29,12 @@ export async function goldenTensors(file: 'inputs' | 'expected'): Promise<Map<st
 }
 
 /** A fresh model of the golden's sizes whose parameters are variables of ordinary size, so that wrong ops show. */
-export function variableModel(backend: Backend, seed: number): MaskedTransformer {
+export function variableModel(backend: Backend, seed: number, numLayers = 2): MaskedTransformer {
   const config = resolveMaskedTransformerConfig({
     latentSize: 5,
     codebookSize: 31,
     hiddenSize: 21,
-    numLayers: 2,
+    numLayers,
     numHeads: 3,
     mlpDim: 29,
     textDim: 13,
