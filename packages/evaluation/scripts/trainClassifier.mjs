@@ -1,5 +1,5 @@
 // Trains a scene classifier, measures it on held-out scenes, and writes config.json, model.safetensors and metrics.json.
-// node scripts/trainClassifier.mjs --out model/classifier --seed 1 [--steps 6000] [--device tensorflow] (build first)
+// node scripts/trainClassifier.mjs --out model/classifier --seed 1 [--steps 3500] [--device tensorflow] (build first)
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -18,14 +18,17 @@ const { values } = parseArgs({
   options: {
     out: { type: 'string' },
     seed: { type: 'string', default: '1' },
-    steps: { type: 'string', default: '6000' },
+    steps: { type: 'string', default: '3500' },
     batch: { type: 'string', default: '64' },
+    recolour: { type: 'string', default: '0.3' },
+    missing: { type: 'string', default: '0.25' },
     device: { type: 'string', default: 'tensorflow' },
     count: { type: 'string', default: '4000' },
   },
 });
 if (!values.out) throw new Error('expected --out FOLDER');
-const [seed, numSteps, batchSize, count] = [values.seed, values.steps, values.batch, values.count].map(Number);
+const names = ['seed', 'steps', 'batch', 'recolour', 'missing', 'count'];
+const [seed, numSteps, batchSize, recolour, missing, count] = names.map((name) => Number(values[name]));
 
 const backend = await createBackend({ device: values.device });
 const atlas = await loadAtlas();
@@ -37,6 +40,8 @@ const trained = await trainSceneClassifier({
   seed,
   numSteps,
   batchSize,
+  recolour,
+  missing,
   onStep({ step, loss, learningRate }) {
     sum += loss;
     if (step % LOG_EVERY !== 0) return;
@@ -60,6 +65,8 @@ const metrics = {
   seed,
   numSteps,
   batchSize,
+  recolour,
+  missing,
   trainingSeconds,
   device: backend.capabilities.description,
   processor: cpus()[0]?.model ?? 'unknown',
