@@ -87,3 +87,7 @@ export function inMemoryLayout(backend: Backend, golden: Golden, { layout }: Pic
     return permutation ? tf.transpose(tensor, permutation) : tensor;
   });
 }
+
+export function goldenTensorOf(backend: Backend, tensors: Map<string, Golden>, name: string): tf.Tensor {
+  return goldenTensor(backend, tensors.get(name)!);
+}

@@ -1,4 +1,4 @@
-import { assertShape, type Backend, ConfigError } from '@muse/backend';
+import { assertShape, type Backend, ConfigError, ShapeError } from '@muse/backend';
 import type { ParameterSpec, Parameters } from '@muse/checkpoint';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { conv, groupNorm, type Layer, type LayerContext, runLayers } from '../layers.js';
@@ -44,6 +44,13 @@ export function validatePatchDiscriminatorConfig(config: PatchDiscriminatorConfi
   }
 }
 
+/** Logits along an axis of `size` pixels: each convolution gives ⌊(n + 2 − 4) / stride⌋ + 1. */
+function numPatches({ numLayers }: PatchDiscriminatorConfig, size: number): number {
+  let length = size;
+  for (let layer = 0; layer < numLayers; layer++) length = Math.floor(length / 2);
+  return length - 2; // two more of stride 1
+}
+
 /** Every tensor of a `PatchDiscriminator`. */
 export function patchDiscriminatorParameters(config: PatchDiscriminatorConfig): ParameterSpec[] {
   validatePatchDiscriminatorConfig(config);
@@ -76,9 +83,19 @@ export class PatchDiscriminator {
     this.#context = { backend, parameters, normNumGroups: config.normNumGroups };
   }
 
-  /** @param images f32 [B, H, W, 3] in [0, 1] @returns logits f32 [B, h, w, 1], above 0 for real; the caller disposes */
+  /**
+   * @param images f32 [B, H, W, 3] in [0, 1], H and W at least 3 · 2^numLayers
+   * @returns logits f32 [B, h, w, 1], above 0 for real; the caller disposes
+   * @throws ShapeError
+   */
   forward(images: Tensor4D): Tensor4D {
-    assertShape({ package: 'vqgan', in: 'PatchDiscriminator.forward' }, 'images', images, ['B', 'H', 'W', 3]);
+    const place = { package: 'vqgan', in: 'PatchDiscriminator.forward' };
+    assertShape(place, 'images', images, ['B', 'H', 'W', 3]);
+    const [, H, W] = images.shape;
+    if (numPatches(this.config, Math.min(H, W)) < 1) {
+      const smallest = 3 * 2 ** this.config.numLayers;
+      throw new ShapeError(place, `expected H and W of at least ${smallest}, got ${H} × ${W}`);
+    }
     const context = this.#context;
     const { tf } = this.backend;
     const leakyRelu: Layer = (x) => tf.leakyRelu(x, NEGATIVE_SLOPE) as Tensor4D;

@@ -99,13 +99,13 @@ describe('vqganGeneratorLoss', () => {
   let discriminator: PatchDiscriminator;
   let images: tf.Tensor4D;
   beforeAll(async () => {
-    backend = await createBackend({ device: 'cpu' });
+    backend = await createBackend({ device: 'tensorflow' });
     const config = resolveVQGANConfig('tiny');
     vqgan = new VQGAN(backend, config, asVariables(initParameters(backend, vqganParameters(config), 5)));
     const preset = patchDiscriminatorPresets.tiny;
     const weights = asVariables(initParameters(backend, patchDiscriminatorParameters(preset), 7));
     discriminator = new PatchDiscriminator(backend, preset, weights);
-    images = tf.randomUniform([2, 14, 10, 3], 0, 1, 'float32', 11);
+    images = tf.randomUniform([2, 14, 12, 3], 0, 1, 'float32', 11);
   });
   afterAll(() => backend.dispose());
 
