@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from vqgan import snake_case
 
 # Settings that only the TypeScript trainer reads.
-ELSEWHERE = {"keepEvery", "previewEvery", "poolSize", "jitter"}
+ELSEWHERE = {"keepEvery", "previewEvery", "poolSize", "jitter", "offlineEmaDecay"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class RunSettings:
         values = {snake_case(name): value for name, value in json.items() if name not in ELSEWHERE}
         if unknown := set(values) - known:
             raise ValueError(f"run.json: expected settings among {sorted(known)}, got {sorted(unknown)}")
+        if json.get("offlineEmaDecay") is not None:
+            raise ValueError(f"run.json: expected offlineEmaDecay null, got {json['offlineEmaDecay']}; emaDecay keeps a mean here")
         settings = RunSettings(**values)
         counts = (settings.num_steps, settings.batch_size, settings.accumulation_steps, settings.checkpoint_every)
         if not all(isinstance(n, int) and n >= 1 for n in counts):

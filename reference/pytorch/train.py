@@ -103,8 +103,8 @@ def write_index(model: pathlib.Path) -> None:
         return
     side = json.loads((model / "vqgan" / "config.json").read_text())["imageSize"]
     sampling = {
-        "numSteps": 24, "guidanceScale": 4, "guidanceSchedule": "linear", "sampleTemperature": 1,
-        "choiceTemperature": [4.5, 0], "order": "confidence", "maskSchedule": "cosine",
+        "numSteps": 16, "guidanceScale": 2, "guidanceSchedule": "linear", "sampleTemperature": 1,
+        "choiceTemperature": [2, 0], "order": "confidence", "maskSchedule": "cosine",
     }  # fmt: skip
     fields = {"format": "muse", "formatVersion": 1, "name": model.resolve().name, "license": "unknown"}
     index.write_text(json.dumps({**fields, "components": components, "sampling": sampling, "imageSize": [side, side]}, indent=2) + "\n")

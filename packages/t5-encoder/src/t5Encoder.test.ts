@@ -1,10 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { type Backend, ConfigError, createBackend, ShapeError, WeightError } from '@muse/backend';
 import { initParameters, type ModelComponent, openCheckpoint, type Parameters } from '@muse/checkpoint';
-import { fileSource, nodeFolder } from '@muse/checkpoint/node';
+import { nodeFolder } from '@muse/checkpoint/node';
 import { fixturePath } from '@muse/fixtures';
+import {
+  describeBackends,
+  expectClose,
+  expectNoLeaks,
+  expectTensorClose,
+  type Golden,
+  goldenTensor,
+  loadGolden,
+} from '@muse/test-utils';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { resolveT5Config } from './config.js';
 import { loadT5Encoder } from './loadT5Encoder.js';
 import { t5Parameters } from './parameters.js';
@@ -22,37 +31,14 @@ async function component(name: string): Promise<ModelComponent> {
   return { name, config, folder, checkpoint: () => openCheckpoint(folder) };
 }
 
-/** All tensors of a golden file. */
-async function readTensors(name: string): Promise<Map<string, tf.Tensor>> {
-  const checkpoint = await openCheckpoint(await fileSource(fixturePath(`t5/${name}`)));
-  const tensors = new Map<string, tf.Tensor>();
-  for (const tensor of checkpoint.names) {
-    const { data, shape } = await checkpoint.read(tensor);
-    const isFloat = data instanceof Float32Array;
-    const values = isFloat ? data : Int32Array.from(data as ArrayLike<number | bigint>, Number);
-    tensors.set(tensor, tf.tensor(values, [...shape], isFloat ? 'float32' : 'int32'));
-  }
-  await checkpoint.close();
-  return tensors;
+/** Values of states with those at padding, which nobody specifies, set to 0. */
+function atTokens({ shape, data }: Golden, mask: Golden): Float32Array {
+  const width = shape.at(-1)!;
+  return Float32Array.from(data, (value, i) => (mask.data[Math.floor(i / width)] ? value : 0));
 }
 
-async function largest(x: tf.Tensor): Promise<number> {
-  const maximum = tf.tidy(() => tf.max(tf.abs(x)));
-  const [value] = await maximum.data();
-  maximum.dispose();
-  return value!;
-}
-
-/** Largest |actual − expected|, NaN included; where a mask is given, at its ones only. */
-async function distance(actual: tf.Tensor, expected: tf.Tensor, mask?: tf.Tensor): Promise<number> {
-  expect(actual.shape).toEqual(expected.shape);
-  const error = tf.tidy(() => {
-    const difference = tf.sub(actual, expected);
-    return mask ? tf.mul(difference, tf.expandDims(mask, -1)) : difference;
-  });
-  const value = await largest(error);
-  error.dispose();
-  return value;
+async function goldenOf(tensor: tf.Tensor): Promise<Golden> {
+  return { shape: tensor.shape, data: (await tensor.data()) as Float32Array };
 }
 
 function tinyEncoder(backend: Backend): T5Encoder {
@@ -61,101 +47,99 @@ function tinyEncoder(backend: Backend): T5Encoder {
   return new T5Encoder(backend, config, initParameters(backend, t5Parameters(config), 11), tokenizer);
 }
 
-for (const device of ['tensorflow', 'cpu'] as const) {
-  describe(device, () => {
-    let backend: Backend;
-    beforeAll(async () => {
-      backend = await createBackend({ device });
+describeBackends('T5Encoder', (backend) => {
+  describe.each(['v1_0', 'v1_1'])('goldens of %s', (version) => {
+    const inputs = loadGolden(fixturePath(`t5/t5-${version}-tiny/inputs.safetensors`));
+    let encoder: T5Encoder;
+    beforeEach(async () => {
+      encoder = await loadT5Encoder(backend(), await component(`t5-${version}-tiny`));
     });
-    afterAll(() => backend.dispose());
+    afterEach(() => encoder.dispose());
+    const input = (name: string) => ({
+      ids: goldenTensor(backend(), inputs.get(`${name}.ids`)!) as tf.Tensor2D,
+      mask: tf.cast(goldenTensor(backend(), inputs.get(`${name}.mask`)!), 'float32') as tf.Tensor2D,
+    });
 
-    describe.each(['v1_0', 'v1_1'])('goldens of %s', (version) => {
-      let encoder: T5Encoder;
-      let inputs: Map<string, tf.Tensor>;
-      beforeAll(async () => {
-        encoder = await loadT5Encoder(backend, await component(`t5-${version}-tiny`));
-        inputs = await readTensors(`t5-${version}-tiny/inputs.safetensors`);
+    // `long` goes past relative_attention_max_distance.
+    it.each(['short', 'long'])('gives transformers’ states (%s)', async (name) => {
+      const { ids, mask } = input(name);
+      const states = await goldenOf(encoder.forward(ids, mask));
+      const expected = loadGolden(fixturePath(`t5/t5-${version}-tiny/expected.safetensors`)).get(name)!;
+      const tokens = inputs.get(`${name}.mask`)!;
+      expect(states.shape).toEqual(expected.shape);
+      expectClose(atTokens(states, tokens), atTokens(expected, tokens), tolerance);
+    });
+
+    it('gives PyTorch’s loss and gradient of every parameter', async () => {
+      const { ids, mask } = input('short');
+      const golden = loadGolden(fixturePath(`t5/t5-gradients/${version}.safetensors`));
+      const probe = goldenTensor(backend(), golden.get('probe')!);
+      const specs = t5Parameters(encoder.config);
+      const { value, grads } = tf.valueAndGrads((...tensors: tf.Tensor[]) => {
+        const taped: Parameters = new Map(specs.map(({ name }, index) => [name, tensors[index]!]));
+        const states = new T5Encoder(backend(), encoder.config, taped).forward(ids, mask);
+        return tf.sum(tf.mul(states, probe)) as tf.Scalar;
+      })(specs.map(({ name }) => encoder.parameters.get(name)!));
+      // A sum of 2640 terms of O(1).
+      expectClose(await value.data(), golden.get('loss')!.data, 1e-2, 'loss');
+      for (const [index, { name, layout }] of specs.entries()) {
+        const expected = golden.get(`gradient.${name}`)!;
+        const inFile = layout === 'linear' ? tf.transpose(grads[index]!) : grads[index]!;
+        // Of the largest entry: small ones are differences of large terms.
+        const largest = Float32Array.from(expected.data).reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+        expect(largest, name).toBeGreaterThan(0.01);
+        await expectTensorClose(inFile, expected, tolerance * Math.max(1, largest), name);
+      }
+    });
+  });
+
+  it.each(['relu', 'gelu', 'gelu_new', 'silu', 'gated-relu', 'gated-gelu', 'gated-silu'])(
+    'computes feed_forward_proj %s as PyTorch',
+    async (projection) => {
+      const golden = loadGolden(fixturePath('t5/t5-gradients/activations.safetensors'));
+      const config = resolveT5Config({
+        ...{ vocab_size: 17, d_model: 5, d_kv: 3, d_ff: 11, num_layers: 1, num_heads: 2 },
+        feed_forward_proj: projection,
       });
-      const input = (name: string) => ({
-        ids: inputs.get(`${name}.ids`) as tf.Tensor2D,
-        mask: tf.cast(inputs.get(`${name}.mask`)!, 'float32') as tf.Tensor2D,
-      });
+      const parameters: Parameters = new Map();
+      for (const { name, layout } of t5Parameters(config)) {
+        const inFile = goldenTensor(backend(), golden.get(`${projection}.${name}`)!);
+        parameters.set(name, layout === 'linear' ? tf.transpose(inFile) : inFile);
+      }
+      const encoder = new T5Encoder(backend(), config, parameters);
+      const ids = goldenTensor(backend(), golden.get('ids')!) as tf.Tensor2D;
+      const states = encoder.forward(ids, tf.ones([1, 7]));
+      await expectTensorClose(states, golden.get(`${projection}.states`)!, tolerance);
+    },
+  );
 
-      // `long` goes past relative_attention_max_distance.
-      it.each(['short', 'long'])('gives transformers’ states (%s)', async (name) => {
-        const { ids, mask } = input(name);
-        const expected = (await readTensors(`t5-${version}-tiny/expected.safetensors`)).get(name)!;
-        expect(await distance(encoder.forward(ids, mask), expected, mask)).toBeLessThan(tolerance);
-      });
+  it('gives a text the same states whatever it is padded to and beside whatever text', async () => {
+    const encoder = tinyEncoder(backend());
+    const alone = encoder.encode(['a red cat'], { maxLength: 4 });
+    const among = encoder.encode(['zebra', 'a red cat', ''], { maxLength: 9 });
+    expect(Array.from(await alone.mask.data())).toEqual([1, 1, 1, 1]);
+    await expectTensorClose(tf.slice(among.embeds, [1, 0, 0], [1, 4, 44]), await goldenOf(alone.embeds), 1e-5);
+  });
 
-      it('gives PyTorch’s loss and gradient of every parameter', async () => {
-        const { ids, mask } = input('short');
-        const golden = await readTensors(`t5-gradients/${version}.safetensors`);
-        const specs = t5Parameters(encoder.config);
-        const { value, grads } = tf.valueAndGrads((...tensors: tf.Tensor[]) => {
-          const taped: Parameters = new Map(specs.map(({ name }, index) => [name, tensors[index]!]));
-          const states = new T5Encoder(backend, encoder.config, taped).forward(ids, mask);
-          return tf.sum(tf.mul(states, golden.get('probe')!)) as tf.Scalar;
-        })(specs.map(({ name }) => encoder.parameters.get(name)!));
-        // A sum of 2640 terms of O(1).
-        expect(await distance(tf.reshape(value, [1]), golden.get('loss')!)).toBeLessThan(1e-2);
-        for (const [index, { name, layout }] of specs.entries()) {
-          const inFile = golden.get(`gradient.${name}`)!;
-          const expected = layout === 'linear' ? tf.transpose(inFile) : inFile;
-          const scale = await largest(expected);
-          expect(scale, name).toBeGreaterThan(0.01);
-          expect((await distance(grads[index]!, expected)) / Math.max(1, scale), name).toBeLessThan(tolerance);
-        }
-      });
-    });
+  it('hides padded keys: what is there changes nothing', async () => {
+    const encoder = tinyEncoder(backend());
+    const mask = tf.tensor2d([[1, 1, 1, 0, 0]]);
+    const forward = (ids: number[]) => encoder.forward(tf.tensor2d([ids], undefined, 'int32'), mask);
+    const [first, second] = [forward([3, 4, 1, 0, 0]), forward([3, 4, 1, 7, 9])];
+    const atText = (states: tf.Tensor) => tf.slice(states, [0, 0, 0], [1, 3, 44]).data();
+    expect(await atText(first)).toEqual(await atText(second));
+  });
 
-    it.each(['relu', 'gelu', 'gelu_new', 'silu', 'gated-relu', 'gated-gelu', 'gated-silu'])(
-      'computes feed_forward_proj %s as PyTorch',
-      async (projection) => {
-        const golden = await readTensors('t5-gradients/activations.safetensors');
-        const config = resolveT5Config({
-          ...{ vocab_size: 17, d_model: 5, d_kv: 3, d_ff: 11, num_layers: 1, num_heads: 2 },
-          feed_forward_proj: projection,
-        });
-        const parameters: Parameters = new Map();
-        for (const { name, layout } of t5Parameters(config)) {
-          const inFile = golden.get(`${projection}.${name}`)!;
-          parameters.set(name, layout === 'linear' ? tf.transpose(inFile) : inFile);
-        }
-        const encoder = new T5Encoder(backend, config, parameters);
-        const states = encoder.forward(golden.get('ids') as tf.Tensor2D, tf.ones([1, 7]));
-        expect(await distance(states, golden.get(`${projection}.states`)!)).toBeLessThan(tolerance);
-      },
-    );
+  it('tells word orders apart', async () => {
+    const { embeds } = tinyEncoder(backend()).encode(['red cat', 'cat red'], { maxLength: 3 });
+    const [first, second] = [tf.slice(embeds, [0, 0, 0], [1, 1, 44]), tf.slice(embeds, [1, 1, 0], [1, 1, 44])];
+    const [difference] = await tf.max(tf.abs(tf.sub(first, second))).data();
+    expect(difference).toBeGreaterThan(0.01);
+  });
 
-    it('gives a text the same states whatever it is padded to and beside whatever text', async () => {
-      const encoder = tinyEncoder(backend);
-      const alone = encoder.encode(['a red cat'], { maxLength: 4 });
-      const among = encoder.encode(['zebra', 'a red cat', ''], { maxLength: 9 });
-      expect(Array.from(await alone.mask.data())).toEqual([1, 1, 1, 1]);
-      const row = tf.slice(among.embeds, [1, 0, 0], [1, 4, 44]);
-      expect(await distance(row, alone.embeds)).toBeLessThan(1e-5);
-    });
-
-    it('hides padded keys: what is there changes nothing', async () => {
-      const encoder = tinyEncoder(backend);
-      const mask = tf.tensor2d([[1, 1, 1, 0, 0]]);
-      const first = encoder.forward(tf.tensor2d([[3, 4, 1, 0, 0]], undefined, 'int32'), mask);
-      const second = encoder.forward(tf.tensor2d([[3, 4, 1, 7, 9]], undefined, 'int32'), mask);
-      expect(await distance(first, second, mask)).toBe(0);
-    });
-
-    it('tells word orders apart', async () => {
-      const encoder = tinyEncoder(backend);
-      const { embeds } = encoder.encode(['red cat', 'cat red'], { maxLength: 3 });
-      const [first, second] = tf.split(embeds, 2) as [tf.Tensor, tf.Tensor];
-      const red = [tf.slice(first, [0, 0, 0], [1, 1, 44]), tf.slice(second, [0, 1, 0], [1, 1, 44])] as const;
-      expect(await distance(...red)).toBeGreaterThan(0.01);
-    });
-
-    it('keeps nothing but its results, and gives the parameters back', async () => {
-      const before = tf.memory().numTensors;
-      const encoder = tinyEncoder(backend);
+  it('keeps nothing but its results, and gives the parameters back', async () => {
+    await expectNoLeaks(backend(), () => {
+      const encoder = tinyEncoder(backend());
       const loaded = tf.memory().numTensors;
       const { embeds, mask } = encoder.encode(['a cat', 'a red cat']);
       expect(embeds.shape).toEqual([2, 13, 44]);
@@ -164,11 +148,10 @@ for (const device of ['tensorflow', 'cpu'] as const) {
       tf.dispose([embeds, mask]);
       encoder.dispose();
       encoder.dispose();
-      expect(tf.memory().numTensors).toBe(before);
       expect(() => encoder.encode(['a cat'])).toThrow(WeightError);
     });
   });
-}
+});
 
 describe('refuses', () => {
   let backend: Backend;
