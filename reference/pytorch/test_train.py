@@ -176,7 +176,7 @@ def test_two_processes_keep_one_model(data, base_folder, kind):
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(port), str(HERE / "train.py")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, *arguments(kind, config, data, base_folder)], check=True, env=environment, timeout=120)
+    subprocess.run([*command, *arguments(kind, config, data, base_folder)], check=True, env=environment, timeout=600)
     assert [row["step"] for row in metrics_of(base_folder)] == [1, 2]
     assert all(tensor.isfinite().all() for tensor in weights_of(base_folder).values())
 
