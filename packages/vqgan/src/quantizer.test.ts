@@ -44,7 +44,7 @@ describeBackends('the quantizer', (backend) => {
   });
 
   it('has a commitment loss that pulls the latents to their codes', async () => {
-    const { quantized } = tf.tidy(() => quantize(backend(), latents(), codebook()));
+    const { quantized } = quantize(backend(), latents(), codebook());
     const { value, grad } = tf.valueAndGrad((z: tf.Tensor) => commitmentLoss(backend(), z as tf.Tensor4D, quantized))(
       latents(),
     );

@@ -17,7 +17,9 @@ describe('drawWeightedRows', () => {
     const counts = [0, 0, 0];
     for (let seed = 0; seed < numDraws; seed++) counts[drawWeightedRows([1, 3, 6], 1, stream(seed))[0]!]!++;
     // Four standard deviations of a binomial with p = 0.6 are 0.014.
-    [0.1, 0.3, 0.6].forEach((share, row) => expect(Math.abs(counts[row]! / numDraws - share)).toBeLessThan(0.014));
+    for (const [row, share] of [0.1, 0.3, 0.6].entries()) {
+      expect(Math.abs(counts[row]! / numDraws - share)).toBeLessThan(0.014);
+    }
   });
 
   it('repeats itself for the same stream only', () => {
