@@ -102,6 +102,17 @@ export class ParameterTrainer {
     return norm;
   }
 
+  /** Lets the mean of a frozen tensor begin again, where it now is. */
+  restartMean(name: string): void {
+    if (!this.ema) return;
+    const { tf } = this.#options.backend;
+    this.ema.get(name)?.dispose();
+    this.ema.set(
+      name,
+      tf.tidy(() => tf.add(this.parameters.get(name)!, 0)),
+    );
+  }
+
   groups(): StateGroup[] {
     const { name, specs } = this.#options;
     return [

@@ -26,6 +26,11 @@ export interface RunSettings {
 
 export interface TokenizerSettings extends RunSettings {
   readonly loss: Partial<VQGANLossOptions>;
+  /**
+   * Steps in which the encoder's outputs reach the decoder as they are; then the codes are chosen among them. With codes
+   * from the first step on, most are never used: the outputs hardly differ yet.
+   */
+  readonly quantizerStartStep: number;
   /** Decay of the codebook's running means. */
   readonly codebookDecay: number;
   /** Pixels by which sprites are moved off the token grid (emoji scenes only). */
@@ -61,6 +66,7 @@ export const trainerPresets = {
       keepEvery: 0,
       previewEvery: 500,
       loss: { discriminatorStartStep: 6_000, adversarialWeight: 0.02 },
+      quantizerStartStep: 300,
       codebookDecay: 0.99,
       jitter: 0,
     },

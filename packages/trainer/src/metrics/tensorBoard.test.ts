@@ -21,11 +21,16 @@ function parseMessage(bytes: Uint8Array): Map<number, (number | Uint8Array)[]> {
     const wire = key & 7;
     let value: number | Uint8Array;
     if (wire === 0) value = readVarint();
-    else if (wire === 1) value = view.getFloat64((offset += 8) - 8, true);
-    else if (wire === 5) value = view.getFloat32((offset += 4) - 4, true);
-    else {
+    else if (wire === 1) {
+      value = view.getFloat64(offset, true);
+      offset += 8;
+    } else if (wire === 5) {
+      value = view.getFloat32(offset, true);
+      offset += 4;
+    } else {
       const length = readVarint();
-      value = bytes.subarray(offset, (offset += length));
+      value = bytes.subarray(offset, offset + length);
+      offset += length;
     }
     fields.set(key >> 3, [...(fields.get(key >> 3) ?? []), value]);
   }

@@ -1,5 +1,5 @@
 import { nodeFolder } from '@muse/checkpoint/node';
-import { type Atlas, sceneVocabulary } from '@muse/emoji-scenes';
+import { type Atlas, fixedPrompts, sceneVocabulary } from '@muse/emoji-scenes';
 import { loadVQGAN, resolveVQGANConfig } from '@muse/vqgan';
 import type { Dataset } from '../data/dataset.js';
 import { sceneDataset } from '../data/sceneDataset.js';
@@ -50,25 +50,8 @@ export async function trainTokenizer({
 /** Held-out scenes that the loss is measured on. */
 const HELD_OUT_SCENES = 256;
 
-/** One prompt of each kind of thing that the scenes hold. */
-const defaultPrompts = [
-  'a smiling cat, 3D style, on a white background',
-  'a rocket, flat style, on a blue background',
-  'a rose, Noto style, on a black background',
-  'a big pizza, 3D style, on a green background',
-  'a small key, flat style, on a yellow background',
-  'a bee in the top left corner, Noto style, on a pink background',
-  'two dogs, 3D style, on an orange background',
-  'three apples, flat style, on a white background',
-  'four balloons, Noto style, on a purple background',
-  'a cat to the left of a dog, 3D style, on a blue background',
-  'a crown above a heart, flat style, on a gray background',
-  'a car below a cloud, Noto style, on a white background',
-  'a tiger',
-  'robot, red background',
-  'a penguin to the right of a snowman, 3D style',
-  'a castle, Noto style',
-] as const;
+/** Drawn at each preview: half of them of scenes that are never trained on. */
+const PREVIEW_PROMPTS = 16;
 
 export type NodeBaseOptions = Omit<BaseTrainingOptions, 'run' | 'dataset' | 'vqgan' | 'words'> &
   RunDirectory &
@@ -97,7 +80,7 @@ export async function trainBase({
     const shared = { atlas, seed, imageSize: vqgan.config.imageSize };
     return await trainBaseIn({
       heldOutDataset: sceneDataset({ ...shared, size: HELD_OUT_SCENES, split: 'heldOut' }),
-      previewPrompts: defaultPrompts,
+      previewPrompts: fixedPrompts.slice(0, PREVIEW_PROMPTS),
       ...options,
       run,
       vqgan,

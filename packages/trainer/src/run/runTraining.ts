@@ -72,7 +72,6 @@ export async function runTraining(
   const { numSteps, checkpointEvery, previewEvery } = options;
   const readEvery = options.readEvery ?? (task.backend.capabilities.isGpu ? 10 : 1);
   const startStep = await latestCheckpoint(task, run, onWarning);
-  if (startStep === 0) await task.start?.();
   const log = await openMetricsLog(run, startStep);
   const pace = new Pace(task.imagesPerStep);
   const pending: PendingStep[] = [];

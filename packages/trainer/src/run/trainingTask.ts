@@ -23,8 +23,6 @@ export interface TrainingTask {
   /** What makes the tensors of a checkpoint fit: a run with another one can't be resumed. */
   readonly modelConfig: unknown;
   readonly imagesPerStep: number;
-  /** Before the first step of a run that starts anew, not of one that goes on. */
-  start?(): Promise<void>;
   /** All tensors that a resumed run needs. */
   groups(): readonly StateGroup[];
   /**
