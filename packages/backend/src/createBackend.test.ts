@@ -98,20 +98,42 @@ describeBackends(
 const built = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 
 describe.skipIf(!existsSync(built))('a process that used the built package', () => {
-  it.each(deviceNames)('ends by itself, with its own exit code, after %s', async (device) => {
-    const use = `
+  it.each(deviceNames)(
+    'ends by itself, with its own exit code, after %s',
+    async (device) => {
+      const use = `
       const { createBackend } = await import(${JSON.stringify(built)});
       const backend = await createBackend({ device: ${JSON.stringify(device)} }).catch(() => process.exit(7));
       console.log(...await backend.tf.matMul([[1, 2]], [[3], [5]]).data());
       if (process.argv[1] === 'exit') process.exit(3);`;
-    const run = (...args: string[]) =>
-      promisify(execFile)(process.execPath, ['--input-type=module', '-e', use, ...args], { timeout: 60_000 }).then(
-        ({ stdout }) => ({ code: 0, stdout }),
-        ({ code, stdout }: { code: number; stdout: string }) => ({ code, stdout }),
-      );
-    const ended = await run();
-    if (ended.code === 7) return expect(await run('exit')).toEqual(ended); // a device that is not there
-    expect(ended).toEqual({ code: 0, stdout: '13\n' });
-    expect(await run('exit')).toEqual({ code: 3, stdout: '13\n' });
+      const run = (...args: string[]) =>
+        promisify(execFile)(process.execPath, ['--input-type=module', '-e', use, ...args], { timeout: 110_000 }).then(
+          ({ stdout }) => ({ code: 0, stdout }),
+          ({ code, stdout }: { code: number; stdout: string }) => ({ code, stdout }),
+        );
+      const ended = await run();
+      if (ended.code === 7) return expect(await run('exit')).toEqual(ended); // a device that is not there
+      expect(ended).toEqual({ code: 0, stdout: '13\n' });
+      expect(await run('exit')).toEqual({ code: 3, stdout: '13\n' });
+    },
+    240_000,
+  );
+
+  it.skipIf(process.platform !== 'linux')('is told how to get a GPU driver where there is none', async () => {
+    const use = `
+      const { createBackend, describeDevices } = await import(${JSON.stringify(built)});
+      const [webgpu] = await describeDevices();
+      const message = await createBackend({ device: 'webgpu' }).catch((error) => error.name + ': ' + error.message);
+      console.log(JSON.stringify({ webgpu, message }));`;
+    // The Vulkan loader takes its list of drivers from here: none.
+    const env = { ...process.env, VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', use], { env });
+    const { webgpu, message } = JSON.parse(stdout);
+    expect(webgpu).toMatchObject({ name: 'webgpu', isAvailable: false, isGpu: false });
+    expect(webgpu.howToGet).not.toBe('');
+    expect(message).toBe(
+      'UnsupportedBackendError: [backend] createBackend: expected WebGPU for the device webgpu, got: ' +
+        `${webgpu.detail} (to get it: ${webgpu.howToGet})`,
+    );
   });
 });
