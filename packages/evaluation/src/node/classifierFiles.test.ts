@@ -59,14 +59,18 @@ describe('a saved classifier', () => {
   });
 });
 
-describe.each(['classifier', 'features'] as const)('the bundled %s', (name) => {
+// The features judge nothing, so less is asked of their heads.
+describe.each([
+  ['classifier', 0.97],
+  ['features', 0.95],
+] as const)('the bundled %s', (name, least) => {
   const file = (path: string) => new URL(`../../model/${name}/${path}`, import.meta.url);
 
-  test('reads at least 97 % of held-out renders right, in every head', async () => {
+  test(`reads at least ${100 * least} % of held-out renders right, in every head`, async () => {
     const classifier = await loadBundledClassifier(backend, name);
     // Other scenes than those of metrics.json.
     const shares = await measureClassifier({ classifier, atlas: await loadAtlas(), count: 400, seed: 1 });
-    for (const head of headNames) expect(shares[head].share, head).toBeGreaterThanOrEqual(0.97);
+    for (const head of headNames) expect(shares[head].share, head).toBeGreaterThanOrEqual(least);
     classifier.dispose();
   });
 
@@ -78,7 +82,7 @@ describe.each(['classifier', 'features'] as const)('the bundled %s', (name) => {
     const weights = await readFile(file('model.safetensors'));
     expect(createHash('sha256').update(weights).digest('hex')).toBe(metrics.sha256);
     for (const head of headNames) {
-      expect(metrics.heldOut[head]!.share, head).toBeGreaterThanOrEqual(0.97);
+      expect(metrics.heldOut[head]!.share, head).toBeGreaterThanOrEqual(least);
       expect(metrics.heldOut[head]!.n, head).toBeGreaterThan(500);
     }
   });
