@@ -1,6 +1,6 @@
 import { countParameters } from '@muse/checkpoint';
 import { describe, expect, it } from 'vitest';
-import { resolveVQGANConfig } from './config.js';
+import { resolveVQGANConfig, vqganPresetNames } from './config.js';
 import { vqganParameters } from './parameters.js';
 
 const count = (config: Parameters<typeof resolveVQGANConfig>[0]) =>
@@ -39,6 +39,41 @@ describe('vqganParameters', () => {
 
   it('counts the f16 model of the paper as by hand', () => {
     expect(count('paper-f16')).toBe(26_143_232 + 2 * 65_792 + 8192 * 256 + 38_243_203);
+  });
+
+  it('counts the f8 model of the paper as by hand', () => {
+    const encoder =
+      conv(3, 128) +
+      2 * (2 * resnet(128, 128) + conv(128, 128)) +
+      (resnet(128, 256) + resnet(256, 256) + conv(256, 256)) +
+      (resnet(256, 512) + resnet(512, 512)) +
+      (2 * resnet(512, 512) + 2 * 512 + conv(512, 256));
+    const decoder =
+      conv(256, 512) +
+      2 * resnet(512, 512) +
+      (3 * resnet(512, 512) + conv(512, 512)) +
+      (resnet(512, 256) + 2 * resnet(256, 256) + conv(256, 256)) +
+      (resnet(256, 128) + 2 * resnet(128, 128) + conv(128, 128)) +
+      3 * resnet(128, 128) +
+      (2 * 128 + conv(128, 3));
+    expect(count('paper-f8')).toBe(encoder + decoder + 2 * conv(256, 256, 1) + 8192 * 256);
+  });
+
+  it('counts the finetuned decoder of the paper as by hand', () => {
+    const decoder =
+      conv(256, 1024) +
+      2 * resnet(1024, 1024) +
+      (5 * resnet(1024, 1024) + conv(1024, 1024)) +
+      (resnet(1024, 512) + 4 * resnet(512, 512) + conv(512, 512)) +
+      (5 * resnet(512, 512) + conv(512, 512)) +
+      (resnet(512, 256) + 4 * resnet(256, 256) + conv(256, 256)) +
+      5 * resnet(256, 256) +
+      (2 * 256 + conv(256, 3));
+    expect(count('paper-f16-finetuned')).toBe(count('paper-f16') - 38_243_203 + decoder);
+  });
+
+  it('has as many as the README says', () => {
+    expect(vqganPresetNames.map(count)).toEqual([17_709, 2_632_899, 66_615_171, 240_286_467, 59_529_091]);
   });
 
   it('has as many as the published VQModel of aMUSEd', () => {

@@ -3,7 +3,15 @@ import { initParameters } from '@muse/checkpoint';
 import { describeBackends, expectNoLeaks, expectTensorClose, type Golden } from '@muse/test-utils';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { goldenComponent, goldenInput, goldens, tolerance } from '../test/golden.js';
+import {
+  amusedComponent,
+  channelsLast,
+  goldenComponent,
+  goldenInput,
+  goldens,
+  goldenTensorOf,
+  tolerance,
+} from '../test/golden.js';
 import { resolveVQGANConfig } from './config.js';
 import { loadVQGAN } from './loadVqgan.js';
 import { vqganParameters } from './parameters.js';
@@ -50,7 +58,21 @@ describeBackends('VQGAN', (backend) => {
     });
   });
 
-  it("reads aMUSEd's VQModel as diffusers does", async () => {
+  it("loads a file in aMUSEd's published layout; ids and unclipped pixels are those of diffusers", async () => {
+    const [inputs, expected] = [goldens('amused', 'inputs'), goldens('amused', 'expected')];
+    const vqgan = await loadVQGAN(backend(), amusedComponent());
+    const images = channelsLast(backend(), inputs.get('vq.images')!);
+    const close = async (actual: tf.Tensor, name: string) => {
+      const wanted = channelsLast(backend(), expected.get(name)!);
+      await expectTensorClose(actual, { shape: wanted.shape, data: await wanted.data() }, tolerance, name);
+    };
+    await close(vqgan.encodeLatents(images), 'vq.latents');
+    await expectTensorClose(vqgan.encode(images), expected.get('vq.indices')!, 0, 'token ids');
+    const codes = goldenTensorOf(backend(), inputs, 'vq.codes');
+    await close(vqgan.decodeLatents(backend().ops.embedding(vqgan.codebook, codes) as tf.Tensor4D), 'vq.decoded');
+  });
+
+  it('reads a VQModel and images that are not square as diffusers does', async () => {
     const expected = goldens('diffusers', 'expected');
     const vqgan = await loadVQGAN(backend(), goldenComponent('diffusers'));
     const images = goldenInput<tf.Tensor4D>(backend(), 'diffusers', 'images');

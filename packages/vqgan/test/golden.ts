@@ -33,8 +33,31 @@ export function goldenComponent(model: 'tiny' | 'diffusers'): ModelComponent {
   return { name: 'vqgan', config, folder, checkpoint: () => openCheckpoint(folder) };
 }
 
-/** Images and latents channels last, parameters in PyTorch's layout. */
-export function goldens(model: 'tiny' | 'diffusers', file: 'inputs' | 'expected'): Map<string, Golden> {
+/**
+ * The VQModel of a tiny, random aMUSEd pipeline as diffusers saved it (internal/fixtures/python/amused.py): the weights
+ * untouched, the config translated.
+ */
+export function amusedComponent(): ModelComponent {
+  const theirs = JSON.parse(readFileSync(fixturePath('vqgan/amused/config.json'), 'utf8'));
+  const config: unknown = {
+    imageSize: theirs.sample_size,
+    blockOutChannels: theirs.block_out_channels,
+    layersPerBlock: theirs.layers_per_block,
+    normNumGroups: theirs.norm_num_groups,
+    codebookSize: theirs.num_vq_embeddings,
+    codebookDim: theirs.vq_embed_dim,
+  };
+  const weights = fixturePath('vqgan/amused/diffusion_pytorch_model.safetensors');
+  return {
+    name: 'vqvae',
+    config,
+    folder: nodeFolder(fixturePath('vqgan/amused')),
+    checkpoint: async () => openCheckpoint(await fileSource(weights)),
+  };
+}
+
+/** Images and latents channels last (first in `amused`), parameters in PyTorch's layout. */
+export function goldens(model: 'tiny' | 'diffusers' | 'amused', file: 'inputs' | 'expected'): Map<string, Golden> {
   return loadGolden(fixturePath(`vqgan/${model}/${file}.safetensors`));
 }
 
@@ -86,6 +109,11 @@ export function inMemoryLayout(backend: Backend, golden: Golden, { layout }: Pic
     const permutation = toMemoryPermutation(layout);
     return permutation ? tf.transpose(tensor, permutation) : tensor;
   });
+}
+
+/** A golden [B, C, H, W] as [B, H, W, C]. */
+export function channelsLast(backend: Backend, golden: Golden): tf.Tensor4D {
+  return tf.tidy(() => tf.transpose(goldenTensor(backend, golden) as tf.Tensor4D, [0, 2, 3, 1]));
 }
 
 export function goldenTensorOf(backend: Backend, tensors: Map<string, Golden>, name: string): tf.Tensor {
