@@ -86,7 +86,7 @@ export class TokenizerTask implements TrainingTask {
   async step({ step, learningRate }: StepInfo): Promise<StepScalars> {
     const { batchSize, accumulationSteps, loss } = this.#settings;
     const isAdversarial = isDiscriminatorActive(step - 1, loss);
-    if (step - 1 === this.#settings.quantizerStartStep) await this.#chooseCodes();
+    if (step - 1 === this.#quantizerStart) await this.#chooseCodes();
     const parts: StepScalars[] = [];
     for (let micro = 0; micro < accumulationSteps; micro++) {
       const batch = (step - 1) * accumulationSteps + micro;
@@ -160,9 +160,15 @@ export class TokenizerTask implements TrainingTask {
     this.#codebook.dispose();
   }
 
+  /** A run too short for the usual start has its codes after a quarter of it. */
+  get #quantizerStart(): number {
+    const { quantizerStartStep, numSteps } = this.#settings;
+    return quantizerStartStep < numSteps ? quantizerStartStep : Math.floor(numSteps / 4);
+  }
+
   /** @param step counted from 1 */
   #isQuantized(step: number): boolean {
-    return step > this.#settings.quantizerStartStep;
+    return step > this.#quantizerStart;
   }
 
   /** The codebook starts among the encoder's outputs, not anywhere. */

@@ -3,6 +3,7 @@ import { initParameters, type ParameterSpec } from '@muse/checkpoint';
 import type { Tensor2D } from '@tensorflow/tfjs';
 import type { StepScalars } from '../src/meanScalars.js';
 import { adam } from '../src/optimizers/adam.js';
+import type { Optimizer } from '../src/optimizers/optimizer.js';
 import { ParameterTrainer } from '../src/parameterTrainer.js';
 import { itemSeeds } from '../src/randomStages.js';
 import type { StepInfo, TrainingTask } from '../src/run/trainingTask.js';
@@ -24,13 +25,14 @@ export class LineTask implements TrainingTask {
     readonly backend: Backend,
     readonly onStep: (step: number) => number = () => 1,
     readonly modelConfig: unknown = { width: 3 },
+    optimizer: Optimizer = adam(),
   ) {
     this.trainer = new ParameterTrainer({
       backend,
       name: 'line',
       specs,
       parameters: initParameters(backend, specs, 3),
-      optimizer: adam(),
+      optimizer,
       maxGradientNorm: 1,
       emaDecay: 0.9,
     });

@@ -4,7 +4,7 @@ import { ConfigError, ImageError } from '@muse/backend';
 import { cropResize } from '../data/cropResize.js';
 import type { Dataset } from '../data/dataset.js';
 import { crc32c } from '../metrics/crc32c.js';
-import { type ImageEntry, readCaptions } from './captionFiles.js';
+import { readCaptions } from './captionFiles.js';
 import { decodeImageFile, imageExtensions } from './decodeImageFile.js';
 
 export interface ImageFolderOptions {
@@ -116,5 +116,3 @@ function wordsOf(captions: readonly string[]): string[] {
   }
   return [...words].sort();
 }
-
-export type { ImageEntry };

@@ -1,17 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { type Backend, ConfigError } from '@muse/backend';
+import { fixturePath } from '@muse/fixtures';
+import { describeBackends } from '@muse/test-utils';
 import type { Tensor } from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { trainingBackend } from '../../test/trainingBackend.js';
+import { expect, it } from 'vitest';
 import { adafactor } from './adafactor.js';
 import { adam, adamW } from './adam.js';
 import { clipScale, globalNorm, lossAndGradients } from './gradients.js';
 import { disposeTensors, initOptimizerState, type Optimizer, updateParameters } from './optimizer.js';
 
 // Ten steps of torch.optim 2.13 on seeded gradients: internal/fixtures/python/optimizers.py.
-const goldens = JSON.parse(
-  readFileSync(new URL('../../../../internal/fixtures/trainer/optimizers.json', import.meta.url), 'utf8'),
-) as {
+const goldens = JSON.parse(readFileSync(fixturePath('trainer/optimizers.json'), 'utf8')) as {
   shapes: Record<string, number[]>;
   start: Record<string, number[]>;
   gradients: Record<string, number[]>[];
@@ -25,13 +24,12 @@ const cases: [name: string, optimizer: Optimizer][] = [
   ['adafactor', adafactor({ scalesByParameter: true, weightDecay: 0.045 })],
 ];
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await trainingBackend();
-});
-
 /** Runs the goldens' gradients, each divided by `gradientScale`, which the step context multiplies back. */
-async function tenSteps(optimizer: Optimizer, gradientScale: number): Promise<Record<string, Float32Array>> {
+async function tenSteps(
+  backend: Backend,
+  optimizer: Optimizer,
+  gradientScale: number,
+): Promise<Record<string, Float32Array>> {
   const { tf } = backend;
   const names = Object.keys(goldens.shapes);
   const tensor = (values: number[], name: string) => tf.tensor(values, goldens.shapes[name]!);
@@ -63,9 +61,9 @@ async function tenSteps(optimizer: Optimizer, gradientScale: number): Promise<Re
   return ends;
 }
 
-describe('optimizers', () => {
+describeBackends('optimizers', (backend) => {
   it.each(cases)('%s takes the same ten steps as torch.optim', async (name, optimizer) => {
-    const ends = await tenSteps(optimizer, 1);
+    const ends = await tenSteps(backend(), optimizer, 1);
     for (const [parameter, values] of Object.entries(goldens.ends[name]!)) {
       values.forEach((value, i) => {
         expect(Math.abs(ends[parameter]![i]! - value), `${parameter}[${i}]`).toBeLessThan(2e-6);
@@ -74,7 +72,7 @@ describe('optimizers', () => {
   });
 
   it.each(cases)('%s applies the gradient scale as if the gradients had been scaled', async (name, optimizer) => {
-    const ends = await tenSteps(optimizer, 0.125);
+    const ends = await tenSteps(backend(), optimizer, 0.125);
     for (const [parameter, values] of Object.entries(goldens.ends[name]!)) {
       values.forEach((value, i) => {
         expect(Math.abs(ends[parameter]![i]! - value), `${parameter}[${i}]`).toBeLessThan(2e-6);
@@ -85,10 +83,10 @@ describe('optimizers', () => {
   it.each([...cases, ['adafactor with momentum', adafactor({ beta1: 0.9, beta2: 0.96 })] as [string, Optimizer]])(
     '%s leaks no tensor',
     async (_, optimizer) => {
-      await tenSteps(optimizer, 1);
-      const before = backend.tf.memory().numTensors;
-      await tenSteps(optimizer, 1);
-      expect(backend.tf.memory().numTensors).toBe(before);
+      await tenSteps(backend(), optimizer, 1);
+      const before = backend().tf.memory().numTensors;
+      await tenSteps(backend(), optimizer, 1);
+      expect(backend().tf.memory().numTensors).toBe(before);
     },
   );
 
@@ -98,14 +96,14 @@ describe('optimizers', () => {
   });
 
   it('takes Adafactor steps with momentum by the formula', async () => {
-    const { tf } = backend;
+    const { tf } = backend();
     const optimizer = adafactor({ beta1: 0.5, beta2: 0.75, clipThreshold: 100 });
     const parameters = new Map<string, Tensor>([['p', tf.tensor1d([1])]]);
-    const state = initOptimizerState(backend, optimizer, parameters, ['p']);
+    const state = initOptimizerState(backend(), optimizer, parameters, ['p']);
     const one = tf.scalar(1);
     for (const [index, gradient] of [2, 4].entries()) {
       const gradients = new Map<string, Tensor>([['p', tf.tensor1d([gradient])]]);
-      updateParameters(backend, optimizer, parameters, gradients, state, {
+      updateParameters(backend(), optimizer, parameters, gradients, state, {
         step: index + 1,
         learningRate: 0.1,
         gradientScale: one,
@@ -127,14 +125,14 @@ describe('optimizers', () => {
   });
 });
 
-describe('gradients', () => {
+describeBackends('gradients', (backend) => {
   it('are those of the loss with respect to the named parameters', async () => {
-    const { tf } = backend;
+    const { tf } = backend();
     const parameters = new Map<string, Tensor>([
       ['a', tf.tensor1d([1, 2])],
       ['b', tf.tensor1d([3, 5])],
     ]);
-    const { loss, gradients } = lossAndGradients(backend, parameters, ['b'], () =>
+    const { loss, gradients } = lossAndGradients(backend(), parameters, ['b'], () =>
       tf.sum(tf.mul(parameters.get('a')!, tf.square(parameters.get('b')!))),
     );
     expect((await loss.data())[0]).toBe(9 + 50);
@@ -144,12 +142,12 @@ describe('gradients', () => {
   });
 
   it('have the norm over all of them, and are scaled to a norm of at most maxNorm', async () => {
-    const { tf } = backend;
+    const { tf } = backend();
     const gradients = [tf.tensor1d([3, 0]), tf.tensor2d([[4]])];
-    const norm = globalNorm(backend, gradients);
-    const clipped = clipScale(backend, norm, 1);
-    const untouched = clipScale(backend, norm, 10);
-    const unclipped = clipScale(backend, norm, null);
+    const norm = globalNorm(backend(), gradients);
+    const clipped = clipScale(backend(), norm, 1);
+    const untouched = clipScale(backend(), norm, 10);
+    const unclipped = clipScale(backend(), norm, null);
     expect((await norm.data())[0]).toBeCloseTo(5, 6);
     expect((await clipped.data())[0]).toBeCloseTo(0.2, 6);
     expect((await untouched.data())[0]).toBe(1);

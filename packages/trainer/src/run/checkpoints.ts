@@ -2,7 +2,7 @@ import { ConfigError, WeightError } from '@muse/backend';
 import type { Tensor } from '@tensorflow/tfjs';
 import { crc32c } from '../metrics/crc32c.js';
 import type { RunFolder } from './runFolder.js';
-import { decodeGroup, encodeGroup } from './tensorFiles.js';
+import { decodeGroup, encodeGroup, otherSettings } from './tensorFiles.js';
 import type { TrainingTask } from './trainingTask.js';
 
 const CHECKPOINTS = 'checkpoints';
@@ -113,12 +113,13 @@ async function restore(task: TrainingTask, run: RunFolder, step: number): Promis
   try {
     for (const group of task.groups()) {
       const name = `${group.name}.safetensors`;
-      const bytes = await run.read(`${folder}/${name}`);
       const expected = state.files[name];
-      if (bytes.length !== expected?.sizeBytes || crc32c(bytes) !== expected.crc32c) {
+      if (!expected) throw otherSettings(`no ${name}`);
+      const bytes = await run.read(`${folder}/${name}`);
+      if (bytes.length !== expected.sizeBytes || crc32c(bytes) !== expected.crc32c) {
         throw new WeightError(
           { package: 'trainer', in: 'restore' },
-          `expected ${name} of ${expected?.sizeBytes} bytes and its checksum, got ${bytes.length} bytes`,
+          `expected ${name} of ${expected.sizeBytes} bytes and its checksum, got ${bytes.length} bytes`,
         );
       }
       restored.push([group.tensors, await decodeGroup(task.backend, group, name, bytes)]);

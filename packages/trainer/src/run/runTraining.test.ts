@@ -3,6 +3,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LineTask } from '../../test/lineTask.js';
 import { type MemoryRunFolder, memoryRunFolder } from '../../test/memoryRunFolder.js';
 import { trainingBackend } from '../../test/trainingBackend.js';
+import { adafactor } from '../optimizers/adafactor.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
 import { listCheckpoints } from './checkpoints.js';
 import { type LoopCallbacks, type LoopOptions, runTraining, type TrainingProgress } from './runTraining.js';
 
@@ -29,8 +31,8 @@ const options: LoopOptions = {
   keepEvery: 0,
   previewEvery: 0,
 };
-const task = (onStep?: (step: number) => number, config?: unknown) => {
-  const made = new LineTask(backend, onStep, config);
+const task = (onStep?: (step: number) => number, config?: unknown, optimizer?: Optimizer) => {
+  const made = new LineTask(backend, onStep, config, optimizer);
   tasks.push(made);
   return made;
 };
@@ -164,6 +166,20 @@ describe('runTraining', () => {
     await train(task(), run);
     await expect(train(task(undefined, { width: 4 }), run)).rejects.toThrow(ConfigError);
     await expect(train(task(undefined, { width: 4 }), run)).rejects.toThrow('expected a run of classifier {"width":4}');
+  });
+
+  it('refuses a run with another optimizer or mean, and does not call it damaged', async () => {
+    const run = memoryRunFolder();
+    await train(task(), run);
+    const line = 'checkpoints/step-000006';
+    const state = JSON.parse(new TextDecoder().decode(run.files.get(`${line}/state.json`))) as { files: object };
+    const { 'line-ema.safetensors': _, ...files } = state.files as Record<string, unknown>;
+    run.files.set(`${line}/state.json`, new TextEncoder().encode(JSON.stringify({ ...state, files })));
+    await expect(train(task(), run)).rejects.toThrow('same settings, got one that differs (no line-ema.safetensors)');
+    await expect(train(task(undefined, undefined, adafactor()), run)).rejects.toThrow(ConfigError);
+    await expect(train(task(undefined, undefined, adafactor()), run)).rejects.toThrow(
+      /line-optimizer.*missing exp_avg_sq_row/,
+    );
   });
 
   it('goes on for more steps when it is asked to', async () => {

@@ -1,4 +1,4 @@
-import { type Backend, ShapeError, WeightError } from '@muse/backend';
+import { type Backend, ConfigError, WeightError } from '@muse/backend';
 import {
   type Checkpoint,
   encodeSafetensors,
@@ -26,7 +26,7 @@ export async function encodeGroup(backend: Backend, group: StateGroup): Promise<
  * Reads what `encodeGroup` wrote, to the bit.
  *
  * @returns new tensors by name, owned by the caller
- * @throws WeightError if the bytes are damaged, ShapeError if the tensors are not those of the group
+ * @throws WeightError if the bytes are damaged, ConfigError if the tensors are not those of the group
  */
 export async function decodeGroup(
   backend: Backend,
@@ -44,10 +44,7 @@ export async function decodeGroup(
       const tensor = await toTensor(backend, await checkpoint.read(key), permutation);
       tensors.set(key, tensor);
       if (tensor.shape.join() !== old.shape.join()) {
-        throw new ShapeError(
-          { package: 'trainer', in: 'decodeGroup' },
-          `expected ${key} [${old.shape}], got [${tensor.shape}]`,
-        );
+        throw otherSettings(`${name}: expected ${key} [${old.shape}], got [${tensor.shape}]`);
       }
     }
     return tensors;
@@ -89,11 +86,16 @@ function assertSameNames(group: StateGroup, checkpoint: Checkpoint): void {
   const missing = [...group.tensors.keys()].filter((name) => !stored.has(name));
   const surplus = checkpoint.names.filter((name) => !group.tensors.has(name));
   if (missing.length + surplus.length > 0) {
-    throw new WeightError(
-      { package: 'trainer', in: 'decodeGroup' },
+    throw otherSettings(
       `${checkpoint.name}: missing ${missing.join(', ') || 'none'}; surplus ${surplus.join(', ') || 'none'}`,
     );
   }
+}
+
+/** A sound file that is not of this run's tensors: the optimizer, the mean or a size was another. */
+export function otherSettings(difference: string): ConfigError {
+  const place = { package: 'trainer', in: 'restore' };
+  return new ConfigError(place, `expected a run with the same settings, got one that differs (${difference})`);
 }
 
 function layoutsOf(specs: readonly ParameterSpec[] = []): Map<string, ParameterSpec['layout']> {
