@@ -61,7 +61,10 @@ async function findTensorflow(): Promise<Found<TensorflowLibrary>> {
       if (active && active !== 'tensorflow') await tf.setBackend(active);
       return { value: library };
     } catch (error) {
-      if (!isNotInstalled(error)) missing = `${packageName} does not load: ${firstLine(error)}`;
+      const reason = firstLine(error);
+      // tfjs-node says so by a long path in its own folder.
+      if (/tfjs_binding\.node/.test(reason)) missing = `${packageName} has no libtensorflow yet`;
+      else if (!isNotInstalled(error)) missing = `${packageName} does not load: ${reason}`;
     }
   }
   return { missing, howToGet: INSTALL_TENSORFLOW };
