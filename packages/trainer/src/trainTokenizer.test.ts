@@ -95,11 +95,23 @@ describe('trainTokenizer', () => {
 
   it('has no codes and no discriminator before their steps', async () => {
     const run = memoryRunFolder();
-    await train(run, { settings: { numSteps: 2 } });
-    const line = lastLine(run, 'loss');
-    expect(line).not.toHaveProperty('perplexity');
-    expect(line).not.toHaveProperty('adversarial');
-    expect(line.commitment).toBe(0);
+    await train(run, { settings: { numSteps: 4, previewEvery: 0 } });
+    const text = new TextDecoder().decode(run.files.get('metrics.jsonl'));
+    const [, second, third, fourth] = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, number>);
+    expect(second).toMatchObject({ step: 2, commitment: 0 });
+    expect(second).not.toHaveProperty('perplexity');
+    expect(third).toHaveProperty('perplexity');
+    expect(third).not.toHaveProperty('adversarial');
+    expect(fourth).toHaveProperty('adversarial');
+  });
+
+  it('has codes in a run that is shorter than their start', async () => {
+    const run = memoryRunFolder();
+    await train(run, { settings: { numSteps: 4, previewEvery: 0, quantizerStartStep: 300 } });
+    expect(lastLine(run, 'perplexity').step).toBe(4);
   });
 
   it('exports the mean weights at F16 as a part of a model folder', async () => {
