@@ -4,12 +4,15 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 
+/** A file, or files by condition. */
+export type ExportEntry = string | { readonly [condition: string]: ExportEntry };
+
 export interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly private?: boolean;
   readonly bin?: Readonly<Record<string, string>>;
-  readonly exports?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly exports?: Readonly<Record<string, ExportEntry>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -42,4 +45,9 @@ export function publishedPackages(): PublishedPackage[] {
       manifest,
       isLibrary: Object.values(manifest.exports ?? {}).some((entry) => typeof entry === 'object' && 'types' in entry),
     }));
+}
+
+/** Every file below an entry of `exports` or `bin`, through all conditions. */
+export function exportedFiles(entry: ExportEntry): string[] {
+  return typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(exportedFiles);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packageFiles, referredPackages } from '../src/imports.js';
 import { installPacked, runFile } from '../src/install.js';
-import { publishedPackages, readManifest, root } from '../src/published.js';
+import { exportedFiles, publishedPackages, readManifest, root } from '../src/published.js';
 import { readmeExample, stripTypes, typeErrors } from '../src/readmeExample.js';
 
 const packages = publishedPackages();
@@ -37,7 +37,7 @@ describe.each(packages)('$name', ({ name, folder: source, manifest, isLibrary })
 
   test('has every file that its exports and commands name', () => {
     const entries = [...Object.values(manifest.exports ?? {}), ...Object.values(manifest.bin ?? {})];
-    const paths = entries.flatMap((entry) => (typeof entry === 'string' ? [entry] : Object.values(entry)));
+    const paths = entries.flatMap(exportedFiles);
     expect(paths.filter((path) => !existsSync(join(installed(name), path)))).toEqual([]);
   });
 
