@@ -40,7 +40,7 @@ const BATCH = 20;
 const LEAST_ERROR = 1e-10;
 
 /** PSNR over [0, 1] in dB: −10·log₁₀(mean squared error). */
-export function psnrOf(meanSquaredError: number): number {
+function psnrOf(meanSquaredError: number): number {
   return -10 * Math.log10(Math.max(meanSquaredError, LEAST_ERROR));
 }
 

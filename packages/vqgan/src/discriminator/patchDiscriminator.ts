@@ -31,7 +31,7 @@ function widths({ channels, numLayers }: PatchDiscriminatorConfig): number[] {
 }
 
 /** @throws ConfigError naming the field, what it must be and what it is */
-export function validatePatchDiscriminatorConfig(config: PatchDiscriminatorConfig): void {
+function validatePatchDiscriminatorConfig(config: PatchDiscriminatorConfig): void {
   const place = { package: 'vqgan', in: 'PatchDiscriminator' };
   for (const field of ['channels', 'numLayers', 'normNumGroups'] as const) {
     if (!Number.isInteger(config[field]) || config[field] < 1) {
