@@ -28,7 +28,8 @@ const training = { condDropProb: 0.1, labelSmoothing: 0.1 } as const;
  *
  * `3B` is the paper's: 48 layers, width 2048, MLP 8192, text of T5-XXL. It does not state the heads: 32 of 64 here.
  * `632M` is a size that the paper names without its configuration: 36 layers of width 1024 (the width of the paper's
- * super-resolution model) are the nearest in round numbers, 626M. `emoji` is the bundled model; `tiny` is for tests.
+ * super-resolution model) are the nearest in round numbers, 626M. `emoji` is for emoji scenes (the bundled model has 6 of
+ * its 8 layers); `tiny` is for tests.
  */
 export const maskedTransformerPresets = {
   tiny: {
