@@ -1,4 +1,4 @@
-import { ImageError, MuseError } from '@muse/backend';
+import { type ErrorPlace, ImageError, MuseError } from '@muse/backend';
 import type { SamplingSettings } from '@muse/sampler';
 
 /** An image of 8 bits per channel; `ImageData` of the browser is one. */
@@ -47,6 +47,22 @@ export function toRgba(pixels: Float32Array, width: number, height: number): Rgb
   return { width, height, data };
 }
 
+/** Offsets within an image are held in 16 bits. */
+const MAX_SIDE = 32_766;
+
+/** @throws ImageError when there are not width · height · 4 values, or a side is out of range */
+export function checkImage(place: ErrorPlace, name: string, image: RgbaImage): void {
+  const { width, height, data } = image ?? {};
+  const isSide = (side: number) => Number.isSafeInteger(side) && side > 0;
+  if (!isSide(width) || !isSide(height) || data?.length !== width * height * 4) {
+    const expected = `an RGBA ${name} with width · height · 4 values`;
+    throw new ImageError(place, `expected ${expected}, got ${width} × ${height} with ${data?.length} values`);
+  }
+  if (width > MAX_SIDE || height > MAX_SIDE) {
+    throw new ImageError(place, `expected an ${name} of at most ${MAX_SIDE} pixels a side, got ${width} × ${height}`);
+  }
+}
+
 /**
  * An image as pixels for a network; what is transparent shows white.
  *
@@ -54,15 +70,8 @@ export function toRgba(pixels: Float32Array, width: number, height: number): Rgb
  * @throws ImageError when there are not width · height · 4 values
  */
 export function toPixels(image: RgbaImage): Float32Array {
+  checkImage({ package: 'muse', in: 'toPixels' }, 'image', image);
   const { width, height, data } = image;
-  const isSide = (side: number) => Number.isSafeInteger(side) && side > 0;
-  if (!isSide(width) || !isSide(height) || data?.length !== width * height * 4) {
-    const expected = 'an RGBA image with width · height · 4 values';
-    throw new ImageError(
-      { package: 'muse', in: 'toPixels' },
-      `expected ${expected}, got ${width} × ${height} with ${data?.length} values`,
-    );
-  }
   const pixels = new Float32Array(width * height * 3);
   for (let i = 0; i < width * height; i++) {
     const alpha = data[4 * i + 3]! / 255;

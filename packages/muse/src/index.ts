@@ -1,7 +1,15 @@
-export type { GenerateOptions, GenerationStep, ResolvedGenerateOptions } from './generateOptions.js';
-export type { GeneratedImage, GenerationSettings, RgbaImage, TokenGrid } from './image.js';
+export { checkImage, type GeneratedImage, type GenerationSettings, type RgbaImage, type TokenGrid } from './image.js';
+export { type Canvas, type CompositeOptions, composite } from './imaging/composite.js';
+export { type MaskImage, maskFromBox, maskFromRgba, tokenMask } from './imaging/mask.js';
+export type { ImageSize, Region } from './imaging/region.js';
+export { resize, resizeRegion } from './imaging/resize.js';
 export { createMuse, type EncodedText, Muse } from './muse.js';
 export type { LoadOptions, MuseParts } from './museParts.js';
+export type { GenerationStep, PipelineOptions, ResolvedOptions } from './options.js';
+export type { EditedImage, EditedWindow } from './pipelines/editedImage.js';
+export type { GenerateOptions } from './pipelines/generate.js';
+export type { InpaintOptions } from './pipelines/inpaint.js';
 export { decodePng, encodePng } from './png.js';
 export { readPngText } from './pngChunks.js';
 export type { LoadProgress } from './progress.js';
+export type { StageName } from './stage.js';

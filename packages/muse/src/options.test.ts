@@ -1,12 +1,15 @@
 import { ConfigError } from '@muse/backend';
 import { tinyIndex } from '@muse/tiny-model';
 import { describe, expect, it } from 'vitest';
-import { type GenerateOptions, resolveGenerateOptions } from './generateOptions.js';
+import { resolveOptions } from './options.js';
+import type { GenerateOptions } from './pipelines/generate.js';
 
-const resolve = (options: Partial<GenerateOptions>) =>
-  resolveGenerateOptions({ prompt: 'a cat', ...options }, tinyIndex.sampling);
+const resolve = ({ count, ...options }: Partial<GenerateOptions>) => {
+  const place = { package: 'muse', in: 'generate' };
+  return resolveOptions({ prompt: 'a cat', ...options }, { place, defaults: tinyIndex.sampling, count });
+};
 
-describe('resolveGenerateOptions', () => {
+describe('resolveOptions', () => {
   it("takes the model's sampling unless told otherwise", () => {
     expect(resolve({ numSteps: 3, order: undefined }).settings).toEqual({
       prompt: 'a cat',

@@ -1,0 +1,163 @@
+import { ConfigError, ImageError } from '@muse/backend';
+import { type DecodeStep, decode, type Logits, type LogitsRequest, type SamplingSettings } from '@muse/sampler';
+import type { VQGAN } from '@muse/vqgan';
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import { type RgbaImage, type TokenGrid, toPixels, toRgba } from './image.js';
+import type { PreparedRows } from './preparedRows.js';
+import type { Runtime } from './runtime.js';
+
+/** The stages of the cascade. */
+export type StageName = 'base' | 'super-res';
+
+/** What a stage asks of its transformer. */
+export interface TokenTransformer<Prepared> {
+  readonly config: { readonly latentSize: number; readonly codebookSize: number };
+  readonly maskTokenId: number;
+  forward(tokenIds: Tensor2D, prepared: Prepared): Tensor3D;
+}
+
+export interface SampleOptions<Prepared extends { dispose(): void }> {
+  readonly rows: PreparedRows<Prepared>;
+  /** i32 [S]; those that are masked are sampled. */
+  readonly tokenIds: Int32Array;
+  readonly seed: number;
+  readonly settings: SamplingSettings;
+  /** Sets the random numbers of an image's decodes apart, u16. */
+  readonly randomStage: number;
+  readonly signal?: AbortSignal;
+  /** The next step waits for it. */
+  readonly onStep: (step: DecodeStep) => Promise<void>;
+}
+
+/** Lets timers, signals and rendering have their turn: on CPU devices a forward ends without going to the event loop. */
+const nextTurn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
+const place = (where: string) => ({ package: 'muse', in: where });
+
+/** One grid of tokens: the VQGAN between pixels and tokens, and the transformer that guesses the masked ones. */
+export class Stage<Prepared extends { dispose(): void }> {
+  /** Tokens of an image, [h, w]. */
+  readonly grid: readonly [height: number, width: number];
+  /** Pixels of an image along each side. */
+  readonly imageSize: number;
+
+  constructor(
+    readonly name: StageName,
+    private readonly runtime: Runtime,
+    private readonly vqgan: VQGAN,
+    private readonly transformer: TokenTransformer<Prepared>,
+  ) {
+    const { latentSize } = transformer.config;
+    this.grid = [latentSize, latentSize];
+    this.imageSize = latentSize * vqgan.downsampleFactor;
+  }
+
+  get seqLen(): number {
+    return this.grid[0] * this.grid[1];
+  }
+
+  get maskTokenId(): number {
+    return this.transformer.maskTokenId;
+  }
+
+  /**
+   * Tokens of an image. Transparent parts are taken for white.
+   *
+   * @param image sides multiples of the VQGAN's downsampling factor
+   * @throws ImageError
+   */
+  async encode(image: RgbaImage): Promise<TokenGrid> {
+    this.runtime.checkAlive('encodeImage');
+    const { width, height } = image;
+    const factor = this.vqgan.downsampleFactor;
+    const pixels = toPixels(image);
+    if (width % factor !== 0 || height % factor !== 0) {
+      throw new ImageError(
+        place('encodeImage'),
+        `expected width and height to be multiples of ${factor}, got ${width} × ${height}: resize the image`,
+      );
+    }
+    const { tf } = this.runtime.backend;
+    const tokenIds = tf.tidy(() => this.vqgan.encode(tf.tensor4d(pixels, [1, height, width, 3])));
+    return { tokenIds: await this.runtime.read<Int32Array>(tokenIds), grid: [height / factor, width / factor] };
+  }
+
+  /**
+   * The image of a grid of tokens.
+   *
+   * @param tokenIds i32 [h·w] in [0, V)
+   * @throws ConfigError
+   */
+  async decode(tokenIds: Int32Array, grid: readonly [number, number] = this.grid): Promise<RgbaImage> {
+    this.runtime.checkAlive('decodeTokens');
+    const [h, w] = grid;
+    const areSides = [h, w].every((side) => Number.isSafeInteger(side) && side > 0);
+    if (!areSides || tokenIds.length !== h * w) {
+      throw new ConfigError(place('decodeTokens'), `expected ${h} × ${w} token ids, got ${tokenIds.length}`);
+    }
+    const { codebookSize } = this.vqgan.config;
+    const strange = tokenIds.findIndex((id) => !(id >= 0 && id < codebookSize));
+    if (strange >= 0) {
+      const got = `${tokenIds[strange]} at position ${strange}`;
+      throw new ConfigError(place('decodeTokens'), `expected token ids in [0, ${codebookSize}), got ${got}`);
+    }
+    const { tf } = this.runtime.backend;
+    const pixels = tf.tidy(() => this.vqgan.decode(tf.tensor3d(tokenIds, [1, h, w], 'int32')));
+    const factor = this.vqgan.downsampleFactor;
+    return toRgba(await this.runtime.read<Float32Array>(pixels), w * factor, h * factor);
+  }
+
+  /** Samples the masked tokens. @returns i32 [S], the known ones as they were */
+  async sample(options: SampleOptions<Prepared>): Promise<Int32Array> {
+    return this.#follow(decode({ ...options.settings, ...this.#samplerOptions(options) }), options);
+  }
+
+  #samplerOptions({ rows, tokenIds, seed, randomStage, signal }: SampleOptions<Prepared>) {
+    const { transformer } = this;
+    return {
+      tokensToLogits: (ids: Int32Array, request: LogitsRequest) => this.#logits(ids, request, rows),
+      tokenIds,
+      seeds: [seed],
+      grid: this.grid,
+      codebookSize: transformer.config.codebookSize,
+      maskTokenId: transformer.maskTokenId,
+      stage: randomStage,
+      signal,
+    };
+  }
+
+  async #follow(
+    steps: AsyncGenerator<DecodeStep>,
+    { tokenIds: start, signal, onStep }: SampleOptions<Prepared>,
+  ): Promise<Int32Array> {
+    let tokenIds = start;
+    for await (const step of steps) {
+      tokenIds = step.tokenIds;
+      await onStep(step);
+      signal?.throwIfAborted();
+    }
+    return tokenIds;
+  }
+
+  /** @param tokenIds i32 [S] of one image */
+  async #logits(
+    tokenIds: Int32Array,
+    { needsUnconditional }: LogitsRequest,
+    rows: PreparedRows<Prepared>,
+  ): Promise<Logits> {
+    await nextTurn();
+    this.runtime.checkAlive('generate');
+    const { tf } = this.runtime.backend;
+    const prepared = rows.prepared(needsUnconditional);
+    const numRows = needsUnconditional ? 2 : 1;
+    const ids = new Int32Array(numRows * tokenIds.length);
+    for (let row = 0; row < numRows; row++) ids.set(tokenIds, row * tokenIds.length);
+    const logits = tf.tidy(() =>
+      this.transformer.forward(tf.tensor2d(ids, [numRows, tokenIds.length], 'int32'), prepared),
+    );
+    const values = await this.runtime.read<Float32Array>(logits); // f32 [rows, S, V]
+    if (!needsUnconditional) return { conditional: values };
+    const half = values.length / 2;
+    return { conditional: values.subarray(0, half), unconditional: values.subarray(half) };
+  }
+}
