@@ -18,8 +18,19 @@ INIT_STD = 0.02
 EPSILON = 1e-6
 
 
+class JsonFields:
+    """Fields of a config.json: the same in camelCase."""
+
+    @classmethod
+    def from_json(cls, fields: dict):
+        return cls(**{re.sub("([A-Z])", lambda m: "_" + m[1].lower(), k): v for k, v in fields.items()})
+
+    def to_json(self) -> dict:
+        return {re.sub("_([a-z])", lambda m: m[1].upper(), k): v for k, v in asdict(self).items()}
+
+
 @dataclass(frozen=True)
-class MaskedTransformerConfig:
+class MaskedTransformerConfig(JsonFields):
     latent_size: int
     codebook_size: int
     hidden_size: int
@@ -29,14 +40,6 @@ class MaskedTransformerConfig:
     text_dim: int
     cond_drop_prob: float = 0.1
     label_smoothing: float = 0.1
-
-    @staticmethod
-    def from_json(fields: dict) -> "MaskedTransformerConfig":
-        """A config.json: the same fields in camelCase."""
-        return MaskedTransformerConfig(**{re.sub("([A-Z])", lambda m: "_" + m[1].lower(), k): v for k, v in fields.items()})
-
-    def to_json(self) -> dict:
-        return {re.sub("_([a-z])", lambda m: m[1].upper(), k): v for k, v in asdict(self).items()}
 
 
 PRESETS = {
@@ -75,6 +78,10 @@ class Attention(nn.Module):
         """[B, S, N·K] → [B, N, S, K]"""
         return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
+    def among(self, x: Tensor) -> Tensor:
+        """Self-attention. x [B, S, D] (normed) → [B, S, D]"""
+        return self.mix(x, self.key(x), self.value(x), None)
+
     def mix(self, x: Tensor, keys: Tensor, values: Tensor, key_mask: Tensor | None) -> Tensor:
         """x [B, S, D] (normed), keys and values [B, T, D], key_mask [B, T] → [B, S, D]"""
         visible = None if key_mask is None else (1 - key_mask[:, None, None, :]).to(x.dtype) * -1e9  # [B, 1, 1, T]
@@ -102,11 +109,9 @@ class Layer(nn.Module):
         super().__init__()
         self.self_attention, self.cross_attention, self.mlp = Attention(c), Attention(c), MLP(c)
 
-    def forward(self, x: Tensor, text_keys: Tensor, text_values: Tensor, text_mask: Tensor) -> Tensor:
-        own = self.self_attention
-        normed = own.norm(x)
-        x = x + own.mix(normed, own.key(normed), own.value(normed), None)
-        x = x + self.cross_attention.mix(self.cross_attention.norm(x), text_keys, text_values, text_mask)
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor, key_mask: Tensor) -> Tensor:
+        x = x + self.self_attention.among(self.self_attention.norm(x))
+        x = x + self.cross_attention.mix(self.cross_attention.norm(x), keys, values, key_mask)
         return x + self.mlp(x)
 
 
@@ -122,54 +127,70 @@ class Head(nn.Module):
         return self.output(self.norm(F.gelu(self.dense(x))))
 
 
-class MaskedTransformer(nn.Module):
-    def __init__(self, config: MaskedTransformerConfig):
-        super().__init__()
-        self.config = config
-        width, side = config.hidden_size, config.latent_size
-        self.token_embedding = nn.Embedding(config.codebook_size + 1, width)  # the last row is the mask
-        self.row_embedding, self.column_embedding = nn.Embedding(side, width), nn.Embedding(side, width)
-        self.text_projection = linear(config.text_dim, width)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
-        self.final_norm = LayerNorm(width)
-        self.head = Head(config)
-        self.reset_parameters()
+@torch.no_grad()
+def reset_parameters(module: nn.Module, num_branches: int) -> None:
+    """Normal of 0.02; what writes to the residual stream starts smaller by √(2 · branches) (GPT-2)."""
+    for name, p in module.named_parameters():
+        if p.dim() == 1:
+            p.fill_(0 if name.endswith("bias") else 1)
+        else:
+            is_residual = re.search(r"(attention\.output|mlp\.down)\.weight$", name)
+            p.normal_(std=INIT_STD / math.sqrt(2 * num_branches) if is_residual else INIT_STD)
 
-    @torch.no_grad()
-    def reset_parameters(self) -> None:
-        """Normal of 0.02; what writes to the residual stream starts smaller by √(2 · branches) (GPT-2)."""
-        residual_std = INIT_STD / math.sqrt(2 * 3 * self.config.num_layers)
-        for name, p in self.named_parameters():
-            if p.dim() == 1:
-                p.fill_(0 if name.endswith("bias") else 1)
-            else:
-                p.normal_(std=residual_std if re.search(r"(attention\.output|mlp\.down)\.weight$", name) else INIT_STD)
+
+class TokenGrid(nn.Module):
+    """Base of what starts from a grid of tokens: codes, and learned 2D positions (a row's embedding plus a column's)."""
+
+    def __init__(self, num_tokens: int, side: int, width: int):
+        super().__init__()
+        self.token_embedding = nn.Embedding(num_tokens, width)
+        self.row_embedding, self.column_embedding = nn.Embedding(side, width), nn.Embedding(side, width)
+
+    def embed(self, token_ids: Tensor) -> Tensor:
+        """[B, S] → [B, S, D]"""
+        positions = self.row_embedding.weight[:, None] + self.column_embedding.weight[None, :]  # [h, w, D]
+        return self.token_embedding(token_ids) + positions.flatten(0, 1)
+
+
+class MaskedTransformer(TokenGrid):
+    config_class, layer_class = MaskedTransformerConfig, Layer
+
+    def __init__(self, config):
+        super().__init__(config.codebook_size + 1, config.latent_size, config.hidden_size)  # the last token is the mask
+        self.config = config
+        self.text_projection = linear(config.text_dim, config.hidden_size)
+        self.layers = nn.ModuleList(self.layer_class(config) for _ in range(config.num_layers))
+        self.final_norm = LayerNorm(config.hidden_size)
+        self.head = Head(config)
+        reset_parameters(self, 3 * config.num_layers)
 
     @property
     def mask_token_id(self) -> int:
         return self.config.codebook_size
 
-    def prepare(self, text_embeds: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """text_embeds [B, T, Dt] → per layer the keys and values [B, T, D] of its cross-attention: once per prompt."""
-        text = self.text_projection(text_embeds)
-        return [(layer.cross_attention.key(text), layer.cross_attention.value(text)) for layer in self.layers]
+    def prepare(self, text_embeds: Tensor, text_mask: Tensor) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+        """text_embeds [B, T, Dt], text_mask [B, T] → keys and values of each cross-attention [B, T, D], their mask [B, T]"""
+        return self.keys_values(self.text_projection(text_embeds)), text_mask
 
-    def hidden_states(self, token_ids: Tensor, prepared: list[tuple[Tensor, Tensor]], text_mask: Tensor) -> Tensor:
+    def keys_values(self, context: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """context [B, T, D] → per layer the keys and values [B, T, D] of its cross-attention"""
+        return [(layer.cross_attention.key(context), layer.cross_attention.value(context)) for layer in self.layers]
+
+    def hidden_states(self, token_ids: Tensor, keys_values: list[tuple[Tensor, Tensor]], key_mask: Tensor) -> Tensor:
         """→ [B, S, D], below the head."""
-        positions = self.row_embedding.weight[:, None] + self.column_embedding.weight[None, :]  # [h, w, D]
-        x = self.token_embedding(token_ids) + positions.flatten(0, 1)
-        for layer, (keys, values) in zip(self.layers, prepared, strict=True):
-            x = layer(x, keys, values, text_mask)
+        x = self.embed(token_ids)
+        for layer, (keys, values) in zip(self.layers, keys_values, strict=True):
+            x = layer(x, keys, values, key_mask)
         return self.final_norm(x)
 
-    def forward(self, token_ids: Tensor, text_embeds: Tensor, text_mask: Tensor) -> Tensor:
-        """token_ids i64 [B, S] in [0, V], text_embeds [B, T, Dt], text_mask [B, T] → logits [B, S, V]"""
-        return self.head(self.hidden_states(token_ids, self.prepare(text_embeds), text_mask))
+    def forward(self, token_ids: Tensor, *given: Tensor) -> Tensor:
+        """token_ids i64 [B, S] in [0, V], and what `prepare` takes → logits [B, S, V]"""
+        return self.head(self.hidden_states(token_ids, *self.prepare(*given)))
 
-    @staticmethod
-    def load(folder: pathlib.Path | str) -> "MaskedTransformer":
+    @classmethod
+    def load(cls, folder: pathlib.Path | str):
         folder = pathlib.Path(folder)
-        model = MaskedTransformer(MaskedTransformerConfig.from_json(json.loads((folder / "config.json").read_text())))
+        model = cls(cls.config_class.from_json(json.loads((folder / "config.json").read_text())))
         model.load_state_dict(load_file(str(folder / "model.safetensors")))
         return model
 
@@ -181,7 +202,7 @@ class MaskedTransformer(nn.Module):
         save_file(tensors, str(folder / "model.safetensors"))
 
 
-def sample_masking(config: MaskedTransformerConfig, token_ids: Tensor, generator: torch.Generator | None = None):
+def sample_masking(config, token_ids: Tensor, generator: torch.Generator | None = None):
     """Ratio cos(πu/2) per image, max(1, round(ratio·S)) random positions; text dropped with probability cond_drop_prob.
 
     token_ids i64 [B, S] → masked ids i64 [B, S], loss mask bool [B, S], is text dropped bool [B]
@@ -203,11 +224,15 @@ def masked_token_loss(
     text_embeds: Tensor,
     text_mask: Tensor,
     is_text_dropped: Tensor | None = None,
+    *given: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """→ loss (mean over all masked tokens of the batch of cross-entropy with label smoothing), accuracy on them"""
+    """→ loss (mean over all masked tokens of the batch of cross-entropy with label smoothing), accuracy on them
+
+    given: what `prepare` takes beside the text
+    """
     if is_text_dropped is not None:
         text_mask = text_mask * (~is_text_dropped[:, None]).to(text_mask.dtype)
-    states = model.hidden_states(masked_ids, model.prepare(text_embeds), text_mask)
+    states = model.hidden_states(masked_ids, *model.prepare(text_embeds, text_mask, *given))
     logits = model.head(states[loss_mask.bool()])  # [M, V]
     targets = labels[loss_mask.bool()]
     loss = F.cross_entropy(logits, targets, label_smoothing=model.config.label_smoothing)

@@ -1,7 +1,13 @@
-import { ConfigError } from '@muse/backend';
+import {
+  type FieldRules,
+  resolveFields,
+  type TrainingFields,
+  trainingDefaults,
+  type WithTrainingDefaults,
+} from './configFields.js';
 
 /** Sizes of the base transformer (Muse, arXiv 2301.00704, section 2.3). */
-export interface MaskedTransformerConfig {
+export interface MaskedTransformerConfig extends TrainingFields {
   /** Side h = w of the token grid; S = latentSize². */
   readonly latentSize: number;
   /** Codes of the tokenizer, V. Token id V is the mask. */
@@ -15,13 +21,7 @@ export interface MaskedTransformerConfig {
   readonly mlpDim: number;
   /** Width of the text embeddings. */
   readonly textDim: number;
-  /** Probability in [0, 1] with which training takes an image's text away (0.1 in the paper). */
-  readonly condDropProb: number;
-  /** Share in [0, 1) of the target spread over all codes; the paper does not say, MaskGIT has 0.1. */
-  readonly labelSmoothing: number;
 }
-
-const training = { condDropProb: 0.1, labelSmoothing: 0.1 } as const;
 
 /**
  * Named configurations.
@@ -33,7 +33,7 @@ const training = { condDropProb: 0.1, labelSmoothing: 0.1 } as const;
  */
 export const maskedTransformerPresets = {
   tiny: {
-    ...training,
+    ...trainingDefaults,
     latentSize: 8,
     codebookSize: 13,
     hiddenSize: 21,
@@ -43,7 +43,7 @@ export const maskedTransformerPresets = {
     textDim: 44,
   },
   emoji: {
-    ...training,
+    ...trainingDefaults,
     latentSize: 8,
     codebookSize: 1024,
     hiddenSize: 256,
@@ -53,7 +53,7 @@ export const maskedTransformerPresets = {
     textDim: 256,
   },
   '632M': {
-    ...training,
+    ...trainingDefaults,
     latentSize: 16,
     codebookSize: 8192,
     hiddenSize: 1024,
@@ -63,7 +63,7 @@ export const maskedTransformerPresets = {
     textDim: 4096,
   },
   '3B': {
-    ...training,
+    ...trainingDefaults,
     latentSize: 16,
     codebookSize: 8192,
     hiddenSize: 2048,
@@ -77,18 +77,13 @@ export const maskedTransformerPresets = {
 export type MaskedTransformerPresetName = keyof typeof maskedTransformerPresets;
 
 /** What must be given; the two training fields have defaults. */
-export type MaskedTransformerOptions = Omit<MaskedTransformerConfig, keyof typeof training> &
-  Partial<Pick<MaskedTransformerConfig, keyof typeof training>>;
+export type MaskedTransformerOptions = WithTrainingDefaults<MaskedTransformerConfig>;
 
-const sizeFields = [
-  'latentSize',
-  'codebookSize',
-  'hiddenSize',
-  'numLayers',
-  'numHeads',
-  'mlpDim',
-  'textDim',
-] as const satisfies readonly (keyof MaskedTransformerConfig)[];
+const rules: FieldRules<MaskedTransformerConfig> = {
+  in: 'resolveMaskedTransformerConfig',
+  presets: maskedTransformerPresets,
+  sizes: ['latentSize', 'codebookSize', 'hiddenSize', 'numLayers', 'numHeads', 'mlpDim', 'textDim'],
+};
 
 /**
  * A checked configuration.
@@ -101,42 +96,5 @@ export function resolveMaskedTransformerConfig(
   source: MaskedTransformerPresetName | MaskedTransformerOptions | unknown,
   overrides: Partial<MaskedTransformerConfig> = {},
 ): MaskedTransformerConfig {
-  const fields: Record<string, unknown> = { ...training, ...fieldsOf(source), ...overrides };
-  const known = new Set<string>([...sizeFields, ...Object.keys(training)]);
-  for (const name of Object.keys(fields)) {
-    if (!known.has(name)) throw invalid(name, `one of the fields ${[...known].join(', ')}`, fields[name]);
-  }
-  for (const name of sizeFields) {
-    const value = fields[name];
-    if (!Number.isSafeInteger(value) || (value as number) < 1) {
-      throw invalid(name, 'a whole number of at least 1', value);
-    }
-  }
-  const config = fields as unknown as MaskedTransformerConfig;
-  const { hiddenSize, numHeads, condDropProb, labelSmoothing } = config;
-  if (hiddenSize % numHeads !== 0) throw invalid('hiddenSize', `a multiple of numHeads = ${numHeads}`, hiddenSize);
-  if (!(condDropProb >= 0 && condDropProb <= 1)) throw invalid('condDropProb', 'a number in [0, 1]', condDropProb);
-  if (!(labelSmoothing >= 0 && labelSmoothing < 1))
-    throw invalid('labelSmoothing', 'a number in [0, 1)', labelSmoothing);
-  return config;
-}
-
-function fieldsOf(source: unknown): object {
-  if (typeof source === 'string') {
-    if (!Object.hasOwn(maskedTransformerPresets, source)) {
-      throw invalid('preset', `one of ${Object.keys(maskedTransformerPresets).join(', ')}`, source);
-    }
-    return maskedTransformerPresets[source as MaskedTransformerPresetName];
-  }
-  if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-    throw invalid('config', "a preset's name or an object", source);
-  }
-  return source;
-}
-
-function invalid(field: string, expected: string, got: unknown): ConfigError {
-  return new ConfigError(
-    { package: 'masked-transformer', in: 'resolveMaskedTransformerConfig' },
-    `expected ${field} to be ${expected}, got ${JSON.stringify(got) ?? String(got)}`,
-  );
+  return resolveFields(rules, source, overrides);
 }

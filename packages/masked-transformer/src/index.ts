@@ -5,13 +5,23 @@ export {
   maskedTransformerPresets,
   resolveMaskedTransformerConfig,
 } from './config.js';
-export { loadMaskedTransformer } from './loadMaskedTransformer.js';
-export { type Conditioning, MaskedTransformer, type PreparedConditioning } from './maskedTransformer.js';
-export { maskedTransformerParameters } from './parameters.js';
+export { loadMaskedTransformer, loadSuperResTransformer } from './loadTransformers.js';
+export type { Conditioning, MaskedTokenModel, MaskedTokenModelConfig } from './maskedTokenModel.js';
+export { MaskedTransformer, type PreparedConditioning } from './maskedTransformer.js';
+export { maskedTransformerParameters, superResTransformerParameters } from './parameters.js';
+export {
+  resolveSuperResTransformerConfig,
+  type SuperResTransformerConfig,
+  type SuperResTransformerOptions,
+  type SuperResTransformerPresetName,
+  superResTransformerPresets,
+} from './superResConfig.js';
+export { type PreparedSuperRes, type SuperResConditioning, SuperResTransformer } from './superResTransformer.js';
 export {
   type MaskedBatch,
   type MaskedTokenLoss,
   type MaskedTokenLossOptions,
+  type MaskedTokens,
   maskedTokenLoss,
 } from './training/maskedTokenLoss.js';
 export { type SampledMasking, type SampleMaskingOptions, sampleMasking } from './training/sampleMasking.js';

@@ -3,7 +3,7 @@ import { describeBackends } from '@muse/test-utils';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import { goldenComponent, goldenSizes, goldenTensors, largestDifference, variableModel } from '../test/golden.js';
-import { loadMaskedTransformer } from './loadMaskedTransformer.js';
+import { loadMaskedTransformer } from './loadTransformers.js';
 import { MaskedTransformer } from './maskedTransformer.js';
 
 const { B, T, S, V, D, textDim } = goldenSizes;
@@ -18,9 +18,9 @@ describeBackends('MaskedTransformer', (running) => {
   let expected: Map<string, tf.Tensor>;
   beforeAll(async () => {
     backend = running();
-    model = await loadMaskedTransformer(backend, await goldenComponent());
-    const inputs = await goldenTensors('inputs');
-    expected = await goldenTensors('expected');
+    model = await loadMaskedTransformer(backend, await goldenComponent('masked-transformer'));
+    const inputs = await goldenTensors('masked-transformer', 'inputs');
+    expected = await goldenTensors('masked-transformer', 'expected');
     tokenIds = inputs.get('masked_ids') as tf.Tensor2D;
     textEmbeds = inputs.get('text_embeds') as tf.Tensor3D;
     textMask = inputs.get('text_mask') as tf.Tensor2D;

@@ -1,7 +1,8 @@
 import { countParameters } from '@muse/checkpoint';
 import { describe, expect, it } from 'vitest';
 import { type MaskedTransformerPresetName, resolveMaskedTransformerConfig } from './config.js';
-import { maskedTransformerParameters } from './parameters.js';
+import { maskedTransformerParameters, superResTransformerParameters } from './parameters.js';
+import { resolveSuperResTransformerConfig, type SuperResTransformerPresetName } from './superResConfig.js';
 
 const countOf = (preset: MaskedTransformerPresetName) =>
   countParameters(maskedTransformerParameters(resolveMaskedTransformerConfig(preset)));
@@ -40,6 +41,54 @@ describe('maskedTransformerParameters', () => {
   it('has biases in the head alone', () => {
     const names = maskedTransformerParameters(resolveMaskedTransformerConfig('tiny')).map(({ name }) => name);
     expect(names.filter((name) => name.endsWith('bias'))).toEqual(['head.dense.bias', 'head.output.bias']);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe('superResTransformerParameters', () => {
+  const specsOf = (preset: SuperResTransformerPresetName, overrides = {}) =>
+    superResTransformerParameters(resolveSuperResTransformerConfig(preset, overrides));
+
+  it.each(['tiny', 'emoji', '268M', '3B-cascade'] as const)('counts what the formula counts (%s)', (preset) => {
+    const c = resolveSuperResTransformerConfig(preset);
+    const [D, V, F] = [c.hiddenSize, c.codebookSize, c.mlpDim];
+    const embeddings = (V + 1) * D + 2 * c.latentSize * D + c.textDim * D;
+    const coarseEmbeddings = c.coarseCodebookSize * D + 2 * c.coarseLatentSize * D; // no mask: all are known
+    const layer = 2 * 4 * D * D + 2 * D * F + 3 * D; // q k v o twice, MLP, three norms
+    const coarseLayer = 4 * D * D + 2 * D * F + 2 * D;
+    const head = D * D + D + D + D * V + V;
+    expect(countParameters(specsOf(preset))).toBe(
+      embeddings + coarseEmbeddings + c.numLayers * layer + c.coarseNumLayers * coarseLayer + 2 * D + head,
+    );
+  });
+
+  it.each([
+    ['268M', 269_704_192],
+    ['3B-cascade', 768_914_432],
+  ] as const)('has the size that the table of the README says (%s)', (preset, count) => {
+    expect(countParameters(specsOf(preset))).toBe(count);
+  });
+
+  it('comes within 1% of the size that the paper names (268M)', () => {
+    expect(Math.abs(countParameters(specsOf('268M')) / 268e6 - 1)).toBeLessThan(0.01);
+  });
+
+  it('starts what writes to a residual stream smaller, by the branches of its own stack', () => {
+    const specs = specsOf('tiny', { numLayers: 6, coarseNumLayers: 4 });
+    const stdOf = (name: string) => {
+      const init = specs.find((spec) => spec.name === name)!.init;
+      return init.kind === 'normal' ? init.std : Number.NaN;
+    };
+    expect(stdOf('layers.5.cross_attention.output.weight')).toBeCloseTo(0.02 / Math.sqrt(2 * 3 * 6), 12);
+    expect(stdOf('coarse_encoder.layers.3.mlp.down.weight')).toBeCloseTo(0.02 / Math.sqrt(2 * 2 * 4), 12);
+    expect(stdOf('coarse_encoder.layers.3.self_attention.query.weight')).toBe(0.02);
+  });
+
+  it('has the names of the base model, and more', () => {
+    const names = specsOf('tiny').map(({ name }) => name);
+    const base = maskedTransformerParameters(resolveMaskedTransformerConfig('tiny')).map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(base));
+    expect(names.filter((name) => !base.includes(name)).every((name) => name.startsWith('coarse_encoder.'))).toBe(true);
     expect(new Set(names).size).toBe(names.length);
   });
 });

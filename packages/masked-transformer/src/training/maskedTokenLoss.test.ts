@@ -2,36 +2,22 @@ import { type Backend, createBackend, ShapeError } from '@muse/backend';
 import { describeBackends } from '@muse/test-utils';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
-import { goldenComponent, goldenSizes, goldenTensors, largestDifference, variableModel } from '../../test/golden.js';
-import { loadMaskedTransformer } from '../loadMaskedTransformer.js';
+import { goldenBatch, goldenComponent, goldenSizes, variableModel } from '../../test/golden.js';
+import { expectGoldenLoss } from '../../test/goldenLoss.js';
+import { loadMaskedTransformer } from '../loadTransformers.js';
 import type { MaskedTransformer } from '../maskedTransformer.js';
 import { maskedTransformerParameters } from '../parameters.js';
 import { type MaskedBatch, maskedTokenLoss } from './maskedTokenLoss.js';
 import { sampleMasking } from './sampleMasking.js';
 
 const { B, T, S, V, textDim } = goldenSizes;
-const tolerance = 1e-4;
-
-async function goldenBatch(): Promise<MaskedBatch> {
-  const inputs = await goldenTensors('inputs');
-  return {
-    maskedIds: (await inputs.get('masked_ids')!.data()) as Int32Array,
-    labels: (await inputs.get('labels')!.data()) as Int32Array,
-    lossMask: (await inputs.get('loss_mask')!.data()) as Float32Array,
-    isTextDropped: Uint8Array.from(await inputs.get('is_text_dropped')!.data()),
-    textEmbeds: inputs.get('text_embeds') as tf.Tensor3D,
-    textMask: inputs.get('text_mask') as tf.Tensor2D,
-  };
-}
 
 describeBackends('maskedTokenLoss', (running) => {
   let backend: Backend;
   let batch: MaskedBatch;
-  let expected: Map<string, tf.Tensor>;
   beforeAll(async () => {
     backend = running();
-    batch = await goldenBatch();
-    expected = await goldenTensors('expected');
+    batch = await goldenBatch('masked-transformer');
   });
 
   const lossOf = async (model: MaskedTransformer, of: MaskedBatch) => {
@@ -44,27 +30,11 @@ describeBackends('maskedTokenLoss', (running) => {
     ['masked rows', false],
     ['every row', true],
   ])("gives PyTorch's loss, accuracy and every gradient (%s)", async (_, hasFixedShapes) => {
-    const loaded = await loadMaskedTransformer(backend, await goldenComponent());
-    for (const [name, tensor] of loaded.parameters) loaded.parameters.set(name, tf.variable(tensor));
-    const text = tf.variable(batch.textEmbeds);
-    let accuracy: tf.Scalar | undefined;
-    const { value, grads } = tf.variableGrads(() => {
-      const taped = { ...batch, textEmbeds: text as unknown as tf.Tensor3D };
-      const result = maskedTokenLoss(loaded, taped, { hasFixedShapes });
-      accuracy = tf.keep(result.accuracy);
-      return result.loss;
+    const component = await goldenComponent('masked-transformer');
+    const model = await loadMaskedTransformer(backend, component);
+    await expectGoldenLoss('masked-transformer', model, maskedTransformerParameters(model.config), batch, {
+      hasFixedShapes,
     });
-    expect(await largestDifference(tf.reshape(value, [1]), expected.get('loss')!)).toBeLessThan(tolerance);
-    expect(await largestDifference(tf.reshape(accuracy!, [1]), expected.get('accuracy')!)).toBeLessThan(1e-6);
-    expect(await largestDifference(grads[text.name]!, expected.get('gradient.text_embeds')!)).toBeLessThan(tolerance);
-    const specs = maskedTransformerParameters(loaded.config);
-    for (const { name, layout } of specs) {
-      const variable = loaded.parameters.get(name) as tf.Variable;
-      const inFile = expected.get(`gradient.${name}`)!;
-      const inMemory = layout === 'linear' ? tf.transpose(inFile) : inFile;
-      expect(await largestDifference(grads[variable.name]!, inMemory), name).toBeLessThan(tolerance);
-    }
-    for (const variable of [...loaded.parameters.values(), text]) variable.dispose();
   });
 
   it('is log V for a model that knows nothing', async () => {
@@ -144,7 +114,7 @@ describeBackends('maskedTokenLoss', (running) => {
 // A claim about the loss, not about a device; wasm is everywhere and the quickest at this size.
 it('learns one batch by heart', async () => {
   const backend = await createBackend({ device: 'wasm' });
-  const batch = await goldenBatch();
+  const batch = await goldenBatch('masked-transformer');
   const model = variableModel(backend, 23, 1);
   const masking = sampleMasking({
     tokenIds: batch.labels,

@@ -1,13 +1,16 @@
 import { ShapeError } from '@muse/backend';
 import * as tf from '@tensorflow/tfjs';
-import type { Conditioning, MaskedTransformer } from '../maskedTransformer.js';
+import type { Conditioning, MaskedTokenModel, MaskedTokenModelConfig } from '../maskedTokenModel.js';
 import type { SampledMasking } from './sampleMasking.js';
 
-/** A masking of {@link sampleMasking} beside its texts. */
-export interface MaskedBatch extends Pick<SampledMasking, 'maskedIds' | 'labels' | 'lossMask'>, Conditioning {
+/** A masking of {@link sampleMasking}. */
+export interface MaskedTokens extends Pick<SampledMasking, 'maskedIds' | 'labels' | 'lossMask'> {
   /** [B]: 1 hides the image's text. Default none. */
   readonly isTextDropped?: Uint8Array;
 }
+
+/** A masking beside what the model is conditioned on: texts, and whatever else `prepare` takes. */
+export type MaskedBatch<Given extends Conditioning = Conditioning> = MaskedTokens & Given;
 
 export interface MaskedTokenLoss {
   /** f32 scalar: mean over all masked tokens of the batch. */
@@ -29,16 +32,17 @@ export interface MaskedTokenLossOptions {
 const place = { package: 'masked-transformer', in: 'maskedTokenLoss' };
 
 /**
- * Cross-entropy with label smoothing over the masked tokens alone (arXiv 2301.00704, section 2.3).
+ * Cross-entropy with label smoothing over the masked tokens alone (arXiv 2301.00704, section 2.3), of the base model or the
+ * super-resolution model.
  *
  * Differentiable in the transformer's parameters and in `textEmbeds`, so that a text encoder can learn with it. Call it
  * inside `tf.variableGrads`, and `tf.keep` the accuracy if it is wanted outside. The caller owns both scalars.
  *
  * @throws ShapeError if the arrays are not [B·S] for the B of `textEmbeds`, or if nothing is masked
  */
-export function maskedTokenLoss(
-  transformer: MaskedTransformer,
-  batch: MaskedBatch,
+export function maskedTokenLoss<Given extends Conditioning, Prepared extends { readonly textMask: tf.Tensor2D }>(
+  transformer: MaskedTokenModel<MaskedTokenModelConfig, Given, Prepared>,
+  batch: MaskedBatch<Given>,
   { hasFixedShapes = transformer.backend.name === 'webgpu' }: MaskedTokenLossOptions = {},
 ): MaskedTokenLoss {
   const { seqLen, config, backend } = transformer;
@@ -51,7 +55,7 @@ export function maskedTokenLoss(
 
   const { loss, accuracy } = tf.tidy(() => {
     const textMask = isTextDropped ? hideDropped(batch.textMask, isTextDropped) : batch.textMask;
-    const prepared = transformer.prepare({ textEmbeds, textMask });
+    const prepared = transformer.prepare({ ...batch, textMask });
     const ids = tf.tensor2d(maskedIds, [batchSize, seqLen], 'int32');
     const states = tf.reshape(transformer.hiddenStates(ids, prepared), [batchSize * seqLen, config.hiddenSize]);
     const rows = counted ? backend.ops.embedding(states as tf.Tensor2D, tf.tensor1d(counted, 'int32')) : states; // f32 [M, D]
@@ -85,7 +89,7 @@ function positionsOf(lossMask: Float32Array): Int32Array {
   return positions.slice(0, count);
 }
 
-function checkLengths(batch: MaskedBatch, batchSize: number, seqLen: number): void {
+function checkLengths(batch: MaskedTokens, batchSize: number, seqLen: number): void {
   for (const name of ['maskedIds', 'labels', 'lossMask'] as const) {
     const { length } = batch[name];
     if (length !== batchSize * seqLen) {

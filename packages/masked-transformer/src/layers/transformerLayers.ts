@@ -1,0 +1,116 @@
+import { type Backend, WeightError } from '@muse/backend';
+import type { Parameters } from '@muse/checkpoint';
+import * as tf from '@tensorflow/tfjs';
+import { multiAxisAttention } from './multiAxisAttention.js';
+
+/** Keys and values of a stack's cross-attention. */
+export interface CrossAttentionContext {
+  /** f32 [B, T, D] per layer */
+  readonly keys: readonly tf.Tensor3D[];
+  /** f32 [B, T, D] per layer */
+  readonly values: readonly tf.Tensor3D[];
+}
+
+/**
+ * The parts that the transformers are made of, each under the name of its parameters. They are read from the map at each
+ * call, so they may be variables in training. None has a bias but the head; the caller tidies.
+ */
+export class TransformerLayers {
+  constructor(
+    readonly backend: Backend,
+    readonly parameters: Parameters,
+    readonly numHeads: number,
+  ) {}
+
+  /**
+   * Codes and learned 2D positions (a row's embedding plus a column's) of a grid.
+   *
+   * @param prefix of the three tables' names
+   * @param tokenIds i32 [B, side²], row by row
+   * @returns f32 [B, side², D]
+   */
+  embedGrid(prefix: string, tokenIds: tf.Tensor2D, side: number): tf.Tensor3D {
+    const table = this.get(`${prefix}token_embedding.weight`) as tf.Tensor2D;
+    const rows = tf.expandDims(this.get(`${prefix}row_embedding.weight`), 1); // f32 [h, 1, D]
+    const columns = tf.expandDims(this.get(`${prefix}column_embedding.weight`), 0); // f32 [1, w, D]
+    const positions = tf.reshape(tf.add(rows, columns), [side * side, table.shape[1]]); // f32 [S, D]
+    return tf.add(this.backend.ops.embedding(table, tokenIds), positions);
+  }
+
+  /** Every position attends to all. @param x f32 [B, S, D] @returns f32 [B, S, D], to be added to x */
+  selfAttention(name: string, x: tf.Tensor): tf.Tensor {
+    const { q, k, v } = this.queriesKeysValues(name, x);
+    const mixed = this.backend.ops.attention(q, k, v, { numHeads: this.numHeads }); // f32 [B, S, N·K]
+    return this.linear(`${name}.output`, mixed);
+  }
+
+  /**
+   * Half of the heads attend within blocks, the other half across.
+   *
+   * @param x f32 [B, S, D], block by block
+   * @param numBlocks blocks of an image
+   * @returns f32 [B, S, D], to be added to x
+   */
+  multiAxisSelfAttention(name: string, x: tf.Tensor, numBlocks: number): tf.Tensor {
+    const { q, k, v } = this.queriesKeysValues(name, x);
+    const mixed = multiAxisAttention(this.backend.ops, q, k, v, { numHeads: this.numHeads, numBlocks });
+    return this.linear(`${name}.output`, mixed);
+  }
+
+  /**
+   * Where no key may be seen attention gives zeros, and without a bias zeros stay zeros: the unconditional branch.
+   *
+   * @param x f32 [B, S, D] @param keys f32 [B, T, D] @param values f32 [B, T, D] @param keyMask f32 [B, T]
+   * @returns f32 [B, S, D], to be added to x
+   */
+  crossAttention(name: string, x: tf.Tensor, keys: tf.Tensor3D, values: tf.Tensor3D, keyMask: tf.Tensor2D): tf.Tensor {
+    const queries = this.linear(`${name}.query`, this.norm(`${name}.norm`, x)) as tf.Tensor3D;
+    const mixed = this.backend.ops.attention(queries, keys, values, { numHeads: this.numHeads, keyMask });
+    return this.linear(`${name}.output`, mixed);
+  }
+
+  /** Keys and values that each of the layers makes of the same context. @param context f32 [B, T, D] */
+  crossAttentionContext(context: tf.Tensor, numLayers: number): { keys: tf.Tensor3D[]; values: tf.Tensor3D[] } {
+    const project = (part: string) =>
+      Array.from(
+        { length: numLayers },
+        (_, layer) => this.linear(`layers.${layer}.cross_attention.${part}`, context) as tf.Tensor3D,
+      );
+    return { keys: project('key'), values: project('value') };
+  }
+
+  /** @param x f32 [..., D] @returns f32 [..., D], to be added to x */
+  mlp(name: string, x: tf.Tensor): tf.Tensor {
+    const inner = this.backend.ops.gelu(this.linear(`${name}.up`, this.norm(`${name}.norm`, x))); // f32 [..., F]
+    return this.linear(`${name}.down`, inner);
+  }
+
+  /** Dense, GELU, norm, output: the head of BERT and MaskGIT. @param x f32 [..., D] @returns f32 [..., V] */
+  head(x: tf.Tensor): tf.Tensor {
+    const dense = this.backend.ops.gelu(this.linear('head.dense', x, this.get('head.dense.bias')));
+    return this.linear('head.output', this.norm('head.norm', dense), this.get('head.output.bias'));
+  }
+
+  norm(name: string, x: tf.Tensor): tf.Tensor {
+    return this.backend.ops.layerNorm(x, this.get(`${name}.weight`) as tf.Tensor1D);
+  }
+
+  linear(name: string, x: tf.Tensor, bias?: tf.Tensor): tf.Tensor {
+    return this.backend.ops.linear(x, this.get(`${name}.weight`) as tf.Tensor2D, bias as tf.Tensor1D | undefined);
+  }
+
+  private queriesKeysValues(name: string, x: tf.Tensor): { q: tf.Tensor3D; k: tf.Tensor3D; v: tf.Tensor3D } {
+    const input = this.norm(`${name}.norm`, x);
+    const project = (part: string) => this.linear(`${name}.${part}`, input) as tf.Tensor3D;
+    return { q: project('query'), k: project('key'), v: project('value') };
+  }
+
+  private get(name: string): tf.Tensor {
+    const tensor = this.parameters.get(name);
+    if (!tensor) {
+      const place = { package: 'masked-transformer', in: 'forward' };
+      throw new WeightError(place, `expected parameter ${name}, got none (disposed?)`);
+    }
+    return tensor;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Backend } from '@muse/backend';
+import { loadParameters, type ModelComponent, type ParameterSpec, type Parameters } from '@muse/checkpoint';
+import { resolveMaskedTransformerConfig } from './config.js';
+import { MaskedTransformer } from './maskedTransformer.js';
+import { maskedTransformerParameters, superResTransformerParameters } from './parameters.js';
+import { resolveSuperResTransformerConfig } from './superResConfig.js';
+import { SuperResTransformer } from './superResTransformer.js';
+
+/**
+ * Loads `config.json` and `model.safetensors` of a model folder's transformer. The caller disposes it.
+ *
+ * @throws ConfigError for a bad configuration, WeightError for weights that do not fit it
+ */
+export async function loadMaskedTransformer(backend: Backend, component: ModelComponent): Promise<MaskedTransformer> {
+  const config = resolveMaskedTransformerConfig(component.config);
+  const parameters = await readParameters(backend, component, maskedTransformerParameters(config));
+  return new MaskedTransformer(backend, config, parameters);
+}
+
+/**
+ * Loads `config.json` and `model.safetensors` of a model folder's super-resolution transformer. The caller disposes it.
+ *
+ * @throws ConfigError for a bad configuration, WeightError for weights that do not fit it
+ */
+export async function loadSuperResTransformer(
+  backend: Backend,
+  component: ModelComponent,
+): Promise<SuperResTransformer> {
+  const config = resolveSuperResTransformerConfig(component.config);
+  const parameters = await readParameters(backend, component, superResTransformerParameters(config));
+  return new SuperResTransformer(backend, config, parameters);
+}
+
+async function readParameters(
+  backend: Backend,
+  component: ModelComponent,
+  specs: readonly ParameterSpec[],
+): Promise<Parameters> {
+  const checkpoint = await component.checkpoint();
+  try {
+    return await loadParameters(backend, checkpoint, specs, { name: component.name });
+  } finally {
+    await checkpoint.close();
+  }
+}
