@@ -1,10 +1,12 @@
-import { gumbel, MuseError, ShapeError, uniform } from '@muse/backend';
-import { type DecodeOptions, type Logits, type ResolvedDecodeOptions, resolveDecodeOptions } from './decodeOptions.js';
+import { gumbel } from '@muse/backend';
+import { askNetwork } from './askNetwork.js';
+import { type DecodeOptions, type ResolvedDecodeOptions, resolveDecodeOptions } from './decodeOptions.js';
 import { guidanceScaleAt } from './guidance.js';
 import { haltonOrder } from './haltonOrder.js';
 import { numMaskedAfter } from './maskSchedule.js';
-import { guideLogits, sampleToken } from './sampleToken.js';
+import { type Candidates, type ImageStep, sampleCandidates } from './sampleCandidates.js';
 import { choiceTemperatureAt } from './settings.js';
+import { streamOf } from './streams.js';
 
 /** One step of a decode. The arrays are the receiver's own. */
 export interface DecodeStep {
@@ -24,10 +26,6 @@ export interface DecodeStep {
   /** t of this step. */
   readonly guidanceScale: number;
 }
-
-/** Random stream stages, u32: what is drawn in the upper half, which decode of an image in the lower one. */
-const TOKEN_STAGE = 0x5a01 << 16;
-const CHOICE_STAGE = 0x5a02 << 16;
 
 const place = { package: 'sampler', in: 'decode' };
 
@@ -63,12 +61,8 @@ export async function decodeTokens(options: DecodeOptions): Promise<Int32Array> 
 }
 
 /** What moves while decoding. */
-interface State {
+interface State extends Candidates {
   readonly tokenIds: Int32Array;
-  readonly candidates: Int32Array;
-  readonly confidence: Float32Array;
-  /** log-probability of the candidates, f64 [B·S]. */
-  readonly logProbability: Float64Array;
 }
 
 async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, Int32Array, void> {
@@ -93,11 +87,13 @@ async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, 
     const guidanceScale = guidanceScaleAt(settings, step, numSteps);
     const decided = new Uint8Array(tokenIds.length);
     if (masked.some((positions, b) => positions.length > numLeft[b]!)) {
-      const logits = await askNetwork(options, state, step, guidanceScale);
+      const request = { step, numSteps, needsUnconditional: guidanceScale !== 0 };
+      const logits = await askNetwork(options, tokenIds, request, place);
       masked.forEach((positions, b) => {
-        const context = { options, state, logits, step, guidanceScale, image: b };
-        sampleCandidates(context, positions);
-        const order = decisionOrder(context, positions, rank);
+        const stream = streamOf('token', seeds[b]!, options.stage, step);
+        const context = { options, state, logits, guidanceScale, image: b, stream };
+        sampleCandidates(context, positions, place);
+        const order = decisionOrder(context, positions, step, rank);
         const numDecided = positions.length - numLeft[b]!;
         for (const position of order.slice(0, numDecided)) {
           const at = b * seqLen + position;
@@ -121,73 +117,18 @@ async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, 
   return tokenIds;
 }
 
-async function askNetwork(
-  options: ResolvedDecodeOptions,
-  { tokenIds }: State,
-  step: number,
-  guidanceScale: number,
-): Promise<Logits> {
-  const { settings, codebookSize, signal } = options;
-  const needsUnconditional = guidanceScale !== 0;
-  signal?.throwIfAborted();
-  const request = { step, numSteps: settings.numSteps, needsUnconditional };
-  const logits = await options.tokensToLogits(tokenIds.slice(), request);
-  signal?.throwIfAborted();
-  const size = tokenIds.length * codebookSize;
-  const sizes = {
-    conditional: logits.conditional?.length,
-    ...(needsUnconditional && { unconditional: logits.unconditional?.length }),
-  };
-  for (const [name, got] of Object.entries(sizes)) {
-    if (got !== size) {
-      const expected = `${size} ${name} logits (B·S ${tokenIds.length} × V ${codebookSize})`;
-      throw new ShapeError(place, `expected tokensToLogits to give ${expected}, got ${got ?? 'none'}`);
-    }
-  }
-  return logits;
-}
-
-/** One image at one step. */
-interface ImageStep {
-  readonly options: ResolvedDecodeOptions;
-  readonly state: State;
-  readonly logits: Logits;
-  readonly step: number;
-  readonly guidanceScale: number;
-  /** Index in the batch. */
-  readonly image: number;
-}
-
-function sampleCandidates(
-  { options, state, logits, step, guidanceScale, image }: ImageStep,
-  positions: number[],
-): void {
-  const { settings, seeds, grid, codebookSize, stage } = options;
-  const seqLen = grid[0] * grid[1];
-  const draws = uniform({ seed: seeds[image]!, stage: (TOKEN_STAGE | stage) >>> 0, step }, seqLen);
-  const guided = new Float64Array(codebookSize);
-  const scratch = new Float64Array(codebookSize);
-  for (const position of positions) {
-    const at = image * seqLen + position;
-    guideLogits({ ...logits, offset: at * codebookSize, guidanceScale }, guided);
-    const sampled = sampleToken(guided, settings, draws[position]!, scratch);
-    if (!sampled) {
-      const where = `step ${step}, image ${image}, position ${position}`;
-      throw new MuseError(place, `expected finite logits, got NaN or infinity at ${where}`);
-    }
-    state.candidates[at] = sampled.tokenId;
-    state.logProbability[at] = sampled.logProbability;
-    state.confidence[at] = Math.exp(sampled.logProbability);
-  }
-}
-
 /** The masked positions in the order in which they would be decided. */
-function decisionOrder({ options, state, step, image }: ImageStep, positions: number[], rank?: Int32Array): number[] {
+function decisionOrder(
+  { options, state, image }: ImageStep,
+  positions: number[],
+  step: number,
+  rank?: Int32Array,
+): number[] {
   if (rank) return [...positions].sort((p, q) => rank[p]! - rank[q]!);
   const { settings, seeds, grid, stage } = options;
   const seqLen = grid[0] * grid[1];
   const temperature = choiceTemperatureAt(settings, step);
-  const noise = gumbel({ seed: seeds[image]!, stage: (CHOICE_STAGE | stage) >>> 0, step }, seqLen);
+  const noise = gumbel(streamOf('choice', seeds[image]!, stage, step), seqLen);
   const score = (position: number) =>
     state.logProbability[image * seqLen + position]! + (temperature === 0 ? 0 : temperature * noise[position]!);
   const scores = new Map(positions.map((position) => [position, score(position)]));

@@ -1,4 +1,4 @@
-import { ConfigError } from '@muse/backend';
+import { ConfigError, type ErrorPlace } from '@muse/backend';
 import { resolveSamplingSettings, type SamplingSettings, shown } from './settings.js';
 
 /** What a step asks of the network. */
@@ -40,19 +40,19 @@ export interface ResolvedDecodeOptions extends Omit<DecodeOptions, keyof Samplin
   readonly stage: number;
 }
 
-const place = { package: 'sampler', in: 'decode' };
-
-function check(isValid: boolean, expected: string, got: unknown): void {
-  if (!isValid) throw new ConfigError(place, `expected ${expected}, got ${shown(got)}`);
-}
-
 function isIntegerIn(value: unknown, least: number, most: number): boolean {
   return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
 }
 
 /** @throws ConfigError on the first option out of its range */
-export function resolveDecodeOptions(options: DecodeOptions): ResolvedDecodeOptions {
-  const settings = resolveSamplingSettings(options);
+export function resolveDecodeOptions(
+  options: DecodeOptions,
+  place: ErrorPlace = { package: 'sampler', in: 'decode' },
+): ResolvedDecodeOptions {
+  const check = (isValid: boolean, expected: string, got: unknown) => {
+    if (!isValid) throw new ConfigError(place, `expected ${expected}, got ${shown(got)}`);
+  };
+  const settings = resolveSamplingSettings(options, place);
   const { tokensToLogits, tokenIds, seeds, grid, codebookSize, maskTokenId, stage = 0, signal } = options;
   check(typeof tokensToLogits === 'function', 'tokensToLogits to be a function', typeof tokensToLogits);
   check(

@@ -8,6 +8,8 @@ export {
 } from './guidance.js';
 export { haltonOrder } from './haltonOrder.js';
 export { type MaskSchedule, maskRatio, maskSchedules, numMaskedAfter } from './maskSchedule.js';
+export { type RandomMaskOptions, randomMask } from './randomMask.js';
+export { defaultRemaskRatio, defaultRemaskSettings, type RemaskOptions, remask } from './remask.js';
 export {
   type DecodeOrder,
   decodeOrders,
