@@ -2,7 +2,14 @@ export { BatchSource, type Dataset, type ImageBatch, loadImages } from './data/d
 export { type SceneDataset, type SceneDatasetOptions, sceneDataset } from './data/sceneDataset.js';
 export { encodeDataset, type TokenPool, type TokenPoolOptions } from './data/tokenPool.js';
 export { type ComponentFiles, exportComponent, openComponent, runFolderSource } from './exportComponent.js';
-export { defaultSampling, exportModelFolder, type ModelCard, type ModelToExport } from './exportModelFolder.js';
+export {
+  type CascadeCard,
+  defaultSampling,
+  defaultSuperResSampling,
+  exportModelFolder,
+  type ModelCard,
+  type ModelToExport,
+} from './exportModelFolder.js';
 export { type ImageGrid, imageGrid, psnr, splitImages } from './imageGrid.js';
 export { type OfflineEmaOptions, offlineWeightEma } from './offlineWeightEma.js';
 export { type AdafactorOptions, adafactor } from './optimizers/adafactor.js';
@@ -19,6 +26,7 @@ export {
   type BaseSettings,
   type ClassifierSettings,
   type RunSettings,
+  type SuperResSettings,
   type TokenizerSettings,
   trainerPresets,
 } from './presets.js';
@@ -27,5 +35,6 @@ export type { LoopCallbacks, TrainingProgress, TrainingResult } from './run/runT
 export { type LearningRateSchedule, learningRateAt } from './schedule.js';
 export { type BaseTrainingOptions, trainBase } from './trainBase.js';
 export { type ClassifierTrainingOptions, trainClassifier } from './trainClassifier.js';
+export { type ImagePair, type SuperResTrainingOptions, trainSuperRes } from './trainSuperRes.js';
 export { type TokenizerTrainingOptions, trainTokenizer } from './trainTokenizer.js';
 export { emaDecayAt, initWeightEma, updateWeightEma } from './weightEma.js';

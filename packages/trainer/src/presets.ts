@@ -44,6 +44,9 @@ export interface BaseSettings extends RunSettings {
   readonly offlineEmaDecay: number | null;
 }
 
+/** Of the super-resolution model: the same. */
+export type SuperResSettings = BaseSettings;
+
 export type ClassifierSettings = RunSettings;
 
 /** The paper's values where a machine of two cores can follow them; the model card of the bundled model gives what it used. */
@@ -89,6 +92,25 @@ export const trainerPresets = {
       poolSize: 40_000,
       offlineEmaDecay: null,
     },
+    superRes: {
+      numSteps: 20_000,
+      batchSize: 32,
+      accumulationSteps: 1,
+      seed: 0,
+      learningRate: 1e-3,
+      finalLearningRate: 2e-5,
+      warmupSteps: 500,
+      optimizer: 'adamW',
+      betas: [0.9, 0.96],
+      weightDecay: 0.045,
+      maxGradientNorm: 1,
+      emaDecay: 0.999,
+      checkpointEvery: 250,
+      keepEvery: 0,
+      previewEvery: 1_000,
+      poolSize: 40_000,
+      offlineEmaDecay: null,
+    },
     classifier: {
       numSteps: 3_000,
       batchSize: 64,
@@ -109,5 +131,5 @@ export const trainerPresets = {
   },
 } as const satisfies Record<
   string,
-  { tokenizer: TokenizerSettings; base: BaseSettings; classifier: ClassifierSettings }
+  { tokenizer: TokenizerSettings; base: BaseSettings; superRes: SuperResSettings; classifier: ClassifierSettings }
 >;

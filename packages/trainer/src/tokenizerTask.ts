@@ -25,7 +25,8 @@ import { ParameterTrainer } from './parameterTrainer.js';
 import type { TokenizerSettings } from './presets.js';
 import type { RunFolder } from './run/runFolder.js';
 import type { StateGroup } from './run/stateGroup.js';
-import type { Preview, StepInfo, TrainingTask } from './run/trainingTask.js';
+import type { ModelTask } from './run/trainAndExport.js';
+import type { Preview, StepInfo } from './run/trainingTask.js';
 import type { TokenizerTrainingOptions } from './trainTokenizer.js';
 
 /** Latents per code that the first codebook is chosen from. */
@@ -34,7 +35,7 @@ const PREVIEW_IMAGES = 16;
 const PREVIEW_COLUMNS = 8;
 
 /** Trains a VQGAN against its discriminator, with an EMA codebook. */
-export class TokenizerTask implements TrainingTask {
+export class TokenizerTask implements ModelTask {
   readonly kind = 'tokenizer';
   readonly backend: Backend;
   readonly modelConfig: VQGANConfig;

@@ -6,10 +6,10 @@ import { BaseTask } from './baseTask.js';
 import type { Dataset } from './data/dataset.js';
 import { encodeDataset } from './data/tokenPool.js';
 import type { ModelCard } from './exportModelFolder.js';
-import { loopOptions } from './makeOptimizer.js';
 import { type BaseSettings, trainerPresets } from './presets.js';
 import type { RunFolder } from './run/runFolder.js';
-import { type LoopCallbacks, runTraining, type TrainingResult } from './run/runTraining.js';
+import type { LoopCallbacks, TrainingResult } from './run/runTraining.js';
+import { trainAndExport } from './run/trainAndExport.js';
 
 export interface BaseTrainingOptions extends LoopCallbacks {
   readonly backend: Backend;
@@ -54,15 +54,11 @@ export async function trainBase(options: BaseTrainingOptions): Promise<TrainingR
     ...(onEncoding ? { onProgress: onEncoding } : {}),
     ...(signal ? { signal } : {}),
   };
-  const pool = await encodeDataset({ ...shared, dataset, name: 'tokens' });
-  const heldOutPool =
-    heldOutDataset && (await encodeDataset({ ...shared, dataset: heldOutDataset, name: 'tokens-held-out' }));
-  const task = new BaseTask(options, settings, pool, heldOutPool);
-  try {
-    const result = await runTraining(task, run, loopOptions(settings), options);
-    if (result.status === 'done') await task.export(run);
-    return result;
-  } finally {
-    task.dispose();
-  }
+  const encode = async (of: Dataset, name: string) => ({
+    dataset: of,
+    tokens: await encodeDataset({ ...shared, dataset: of, name }),
+  });
+  const images = await encode(dataset, 'tokens');
+  const heldOut = heldOutDataset && (await encode(heldOutDataset, 'tokens-held-out'));
+  return trainAndExport(new BaseTask(options, settings, images, heldOut), run, settings, options);
 }

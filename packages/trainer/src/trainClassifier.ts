@@ -13,14 +13,15 @@ import type { Scalar } from '@tensorflow/tfjs';
 import { BatchSource } from './data/dataset.js';
 import type { SceneDataset } from './data/sceneDataset.js';
 import { exportComponent } from './exportComponent.js';
-import { loopOptions, makeOptimizer } from './makeOptimizer.js';
+import { makeOptimizer } from './makeOptimizer.js';
 import { meanScalars, type StepScalars } from './meanScalars.js';
 import { ParameterTrainer } from './parameterTrainer.js';
 import { type ClassifierSettings, trainerPresets } from './presets.js';
 import type { RunFolder } from './run/runFolder.js';
-import { type LoopCallbacks, runTraining, type TrainingResult } from './run/runTraining.js';
+import type { LoopCallbacks, TrainingResult } from './run/runTraining.js';
 import type { StateGroup } from './run/stateGroup.js';
-import type { StepInfo, TrainingTask } from './run/trainingTask.js';
+import { type ModelTask, trainAndExport } from './run/trainAndExport.js';
+import type { StepInfo } from './run/trainingTask.js';
 
 export interface ClassifierTrainingOptions extends LoopCallbacks {
   readonly backend: Backend;
@@ -41,17 +42,10 @@ export interface ClassifierTrainingOptions extends LoopCallbacks {
  */
 export async function trainClassifier(options: ClassifierTrainingOptions): Promise<TrainingResult> {
   const settings: ClassifierSettings = { ...trainerPresets.emoji.classifier, ...options.settings };
-  const task = new ClassifierTask(options, settings);
-  try {
-    const result = await runTraining(task, options.run, loopOptions(settings), options);
-    if (result.status === 'done') await task.export(options.run);
-    return result;
-  } finally {
-    task.dispose();
-  }
+  return trainAndExport(new ClassifierTask(options, settings), options.run, settings, options);
 }
 
-class ClassifierTask implements TrainingTask {
+class ClassifierTask implements ModelTask {
   readonly kind = 'classifier';
   readonly backend: Backend;
   readonly modelConfig: SceneClassifierConfig;

@@ -1,10 +1,10 @@
 import type { Backend } from '@muse/backend';
 import type { FeatureNetwork, PatchDiscriminatorConfig, VQGANOptions, VQGANPresetName } from '@muse/vqgan';
 import type { Dataset } from './data/dataset.js';
-import { loopOptions } from './makeOptimizer.js';
 import { type TokenizerSettings, trainerPresets } from './presets.js';
 import type { RunFolder } from './run/runFolder.js';
-import { type LoopCallbacks, runTraining, type TrainingResult } from './run/runTraining.js';
+import type { LoopCallbacks, TrainingResult } from './run/runTraining.js';
+import { trainAndExport } from './run/trainAndExport.js';
 import { TokenizerTask } from './tokenizerTask.js';
 
 export interface TokenizerTrainingOptions extends LoopCallbacks {
@@ -34,12 +34,5 @@ export interface TokenizerTrainingOptions extends LoopCallbacks {
  */
 export async function trainTokenizer(options: TokenizerTrainingOptions): Promise<TrainingResult> {
   const settings: TokenizerSettings = { ...trainerPresets.emoji.tokenizer, ...options.settings };
-  const task = new TokenizerTask(options, settings);
-  try {
-    const result = await runTraining(task, options.run, loopOptions(settings), options);
-    if (result.status === 'done') await task.export(options.run);
-    return result;
-  } finally {
-    task.dispose();
-  }
+  return trainAndExport(new TokenizerTask(options, settings), options.run, settings, options);
 }

@@ -18,7 +18,7 @@ export interface Preview {
 
 /** What `runTraining` runs: one model's training, without its surroundings. */
 export interface TrainingTask {
-  readonly kind: 'tokenizer' | 'base' | 'classifier';
+  readonly kind: 'tokenizer' | 'base' | 'super-res' | 'classifier';
   readonly backend: Backend;
   /** What makes the tensors of a checkpoint fit: a run with another one can't be resumed. */
   readonly modelConfig: unknown;

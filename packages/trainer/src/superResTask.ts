@@ -1,0 +1,138 @@
+import type { Backend } from '@muse/backend';
+import { initParameters, type ModelFolder, readJson } from '@muse/checkpoint';
+import {
+  loadMaskedTransformer,
+  maskedTokenLoss,
+  SuperResTransformer,
+  type SuperResTransformerConfig,
+  superResTransformerParameters,
+} from '@muse/masked-transformer';
+import type { T5Encoder, TokenizerJson } from '@muse/t5-encoder';
+import type { VQGAN } from '@muse/vqgan';
+import type { TokenPool } from './data/tokenPool.js';
+import { defaultSuperResSampling, exportModelFolder } from './exportModelFolder.js';
+import { type BegunBatch, MaskedTokenTrainer, type TokenBatch, type TokenImages } from './maskedTokenTrainer.js';
+import type { StepScalars } from './meanScalars.js';
+import type { SuperResSettings } from './presets.js';
+import type { RunFolder } from './run/runFolder.js';
+import type { StateGroup } from './run/stateGroup.js';
+import type { ModelTask } from './run/trainAndExport.js';
+import type { Preview, StepInfo } from './run/trainingTask.js';
+import type { SuperResTrainingOptions } from './trainSuperRes.js';
+
+/** Images as tokens of both grids. */
+export interface TwoGridImages extends TokenImages {
+  readonly coarseTokens: TokenPool;
+}
+
+/** What is frozen; the caller's. */
+export interface SuperResParts {
+  /** Of the base model. */
+  readonly folder: ModelFolder;
+  readonly textEncoder: T5Encoder;
+  readonly coarseVqgan: VQGAN;
+  readonly config: SuperResTransformerConfig;
+}
+
+interface SuperResModels {
+  readonly transformer: SuperResTransformer;
+}
+
+/** Trains the super-resolution transformer on masked fine tokens. */
+export class SuperResTask implements ModelTask {
+  readonly kind = 'super-res';
+  readonly backend: Backend;
+  readonly modelConfig: SuperResTransformerConfig;
+  readonly imagesPerStep: number;
+  readonly #options: SuperResTrainingOptions;
+  readonly #parts: SuperResParts;
+  readonly #trainer: MaskedTokenTrainer<TwoGridImages, SuperResModels>;
+
+  constructor(
+    options: SuperResTrainingOptions,
+    settings: SuperResSettings,
+    parts: SuperResParts,
+    images: TwoGridImages,
+    heldOut: TwoGridImages | undefined,
+  ) {
+    const { backend } = options;
+    this.#options = options;
+    this.#parts = parts;
+    this.backend = backend;
+    this.modelConfig = parts.config;
+    const specs = superResTransformerParameters(parts.config);
+    this.#trainer = new MaskedTokenTrainer({
+      backend,
+      name: 'super-res',
+      specs,
+      parameters: initParameters(backend, specs, settings.seed),
+      settings,
+      images,
+      heldOut,
+      overfitOneBatch: options.overfitOneBatch,
+      modelsOf: (parameters) => ({ transformer: new SuperResTransformer(backend, parts.config, parameters) }),
+      begin: (batch) => this.#begin(batch),
+    });
+    this.imagesPerStep = this.#trainer.imagesPerStep;
+  }
+
+  step(info: StepInfo): Promise<StepScalars> {
+    return this.#trainer.step(info);
+  }
+
+  groups(): StateGroup[] {
+    return this.#trainer.groups();
+  }
+
+  async preview(): Promise<Preview> {
+    return { images: {}, scalars: await this.#trainer.heldOutScalars(this.#trainer.bestModels) };
+  }
+
+  /** The base model's parts as they are, and the two of the second stage. */
+  async export(run: RunFolder): Promise<void> {
+    const { backend } = this;
+    const { folder, textEncoder, coarseVqgan, config } = this.#parts;
+    const { name, license, sampling } = folder.index;
+    const text = await folder.component('text_encoder');
+    const base = await loadMaskedTransformer(backend, await folder.component('transformer'));
+    try {
+      await this.#trainer.withFinalParameters(run, async (parameters) =>
+        exportModelFolder(run, 'model', {
+          name,
+          license,
+          sampling,
+          superResSampling: defaultSuperResSampling,
+          ...this.#options.card,
+          backend,
+          vqgan: coarseVqgan,
+          textEncoder: {
+            config: textEncoder.config,
+            parameters: textEncoder.parameters,
+            tokenizer: (await readJson(text.folder, 'tokenizer.json')) as TokenizerJson,
+          },
+          transformer: base,
+          superRes: { transformer: { config, parameters }, vqgan: this.#options.vqgan },
+        }),
+      );
+    } finally {
+      base.dispose();
+    }
+  }
+
+  dispose(): void {
+    this.#trainer.dispose();
+  }
+
+  /** The text is encoded outside of the tape: nothing of it is learned. */
+  #begin({ images, indices, captions, masking }: TokenBatch<TwoGridImages>): BegunBatch<SuperResModels> {
+    const { tf } = this.backend;
+    const { embeds, mask } = this.#parts.textEncoder.encode(captions);
+    const { coarseTokens } = images;
+    const coarseTokenIds = tf.tensor2d(coarseTokens.tokens(indices), [indices.length, coarseTokens.seqLen], 'int32');
+    const given = { textEmbeds: embeds, textMask: mask, coarseTokenIds };
+    return {
+      loss: ({ transformer }) => maskedTokenLoss(transformer, { ...masking, ...given }),
+      dispose: () => tf.dispose([embeds, mask, coarseTokenIds]),
+    };
+  }
+}
