@@ -25,6 +25,17 @@ test('takes a whole index as it stands', () => {
   expect(parseModelIndex(structuredClone(index))).toEqual(index);
 });
 
+const cascade = {
+  ...index,
+  components: { ...index.components, super_res_transformer: 'SuperResTransformer', super_res_vqgan: 'VQGAN' },
+  superResSampling: { ...sampling, numSteps: 8 },
+  superResImageSize: [128, 96],
+};
+
+test('takes an index with a second stage as it stands', () => {
+  expect(parseModelIndex(structuredClone(cascade))).toEqual(cascade);
+});
+
 test('drops fields that it does not know', () => {
   expect(parseModelIndex({ ...index, note: 'by hand' })).toEqual(index);
 });
@@ -66,6 +77,13 @@ const bad: [unknown, string][] = [
   ],
   [{ ...index, imageSize: [64] }, 'imageSize to be an array of two, got [64]'],
   [{ ...index, imageSize: [64, 0] }, 'imageSize.1 to be an integer of at least 1, got 0'],
+  [
+    { ...cascade, components: { ...cascade.components, super_res_vqgan: undefined } },
+    'components.super_res_vqgan to be a non-empty string, got none',
+  ],
+  [{ ...cascade, superResSampling: undefined }, 'superResSampling to be an object, got undefined'],
+  [{ ...cascade, superResImageSize: [128] }, 'superResImageSize to be an array of two, got [128]'],
+  [{ ...index, superResImageSize: [128, 96] }, 'components.super_res_transformer to be a non-empty string, got none'],
   [{ _class_name: 'AmusedPipeline' }, 'format to be "muse", got a diffusers pipeline, "AmusedPipeline"'],
 ];
 

@@ -23,9 +23,16 @@ export interface ModelIndex {
   /** Sub-folder → class. */
   readonly components: Readonly<Record<string, string>>;
   readonly sampling: SamplingDefaults;
-  /** [H, W] in pixels. */
+  /** [H, W] in pixels, of the base stage. */
   readonly imageSize: readonly [number, number];
+  /** Of the second stage: there with its components, or neither. */
+  readonly superResSampling?: SamplingDefaults;
+  /** [H, W] in pixels, of the second stage. */
+  readonly superResImageSize?: readonly [number, number];
 }
+
+/** Components of the second stage of a cascade. */
+const superResComponents = ['super_res_transformer', 'super_res_vqgan'];
 
 /**
  * Checks a model_index.json by hand, so that each message names the file and the field.
@@ -45,23 +52,48 @@ export function parseModelIndex(json: unknown, file = 'model_index.json'): Model
   }
   index.equals('format', 'muse');
   index.equals('formatVersion', 1);
-  const sampling = index.object('sampling');
+  const components = parseComponents(index.object('components'));
   return {
     format: 'muse',
     formatVersion: 1,
     name: index.text('name'),
     license: index.text('license'),
-    components: parseComponents(index.object('components')),
-    sampling: {
-      numSteps: sampling.integer('numSteps', 1),
-      guidanceScale: sampling.number('guidanceScale'),
-      guidanceSchedule: sampling.text('guidanceSchedule'),
-      sampleTemperature: sampling.number('sampleTemperature'),
-      choiceTemperature: sampling.pair('choiceTemperature', (fields, key) => fields.number(key)),
-      order: sampling.text('order'),
-      maskSchedule: sampling.text('maskSchedule'),
-    },
-    imageSize: index.pair('imageSize', (fields, key) => fields.integer(key, 1)),
+    components,
+    sampling: parseSampling(index.object('sampling')),
+    imageSize: parseSize(index, 'imageSize'),
+    ...parseSuperRes(index, components),
+  };
+}
+
+function parseSampling(sampling: Fields): SamplingDefaults {
+  return {
+    numSteps: sampling.integer('numSteps', 1),
+    guidanceScale: sampling.number('guidanceScale'),
+    guidanceSchedule: sampling.text('guidanceSchedule'),
+    sampleTemperature: sampling.number('sampleTemperature'),
+    choiceTemperature: sampling.pair('choiceTemperature', (fields, key) => fields.number(key)),
+    order: sampling.text('order'),
+    maskSchedule: sampling.text('maskSchedule'),
+  };
+}
+
+function parseSize(index: Fields, key: string): [number, number] {
+  return index.pair(key, (fields, side) => fields.integer(side, 1));
+}
+
+/** The second stage is whole or not there at all. */
+function parseSuperRes(
+  index: Fields,
+  components: Record<string, string>,
+): Pick<ModelIndex, 'superResSampling' | 'superResImageSize'> {
+  const fields = ['superResSampling', 'superResImageSize'];
+  const isThere =
+    superResComponents.some((name) => Object.hasOwn(components, name)) || fields.some((key) => index.has(key));
+  if (!isThere) return {};
+  for (const name of superResComponents) index.object('components').text(name);
+  return {
+    superResSampling: parseSampling(index.object('superResSampling')),
+    superResImageSize: parseSize(index, 'superResImageSize'),
   };
 }
 
