@@ -18,11 +18,19 @@ export interface TokenGrid {
 
 /** All that an image depends on beside the model and its seed. */
 export interface GenerationSettings extends SamplingSettings {
+  /** Empty for none: only `variations` does without. */
   readonly prompt: string;
   readonly negativePrompt?: string;
+  /** Whether the second stage had its turn; only said of a model that has one. */
+  readonly superRes?: boolean;
+  /** How the second stage was sampled. */
+  readonly superResSampling?: SamplingSettings;
 }
 
+/** Tokens are those of the last stage. */
 export interface GeneratedImage extends RgbaImage, TokenGrid {
+  /** Tokens of the base stage, if a second one had its turn. */
+  readonly base?: TokenGrid;
   readonly seed: number;
   readonly settings: GenerationSettings;
 }

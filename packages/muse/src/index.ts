@@ -4,11 +4,15 @@ export { type MaskImage, maskFromBox, maskFromRgba, tokenMask } from './imaging/
 export type { ImageSize, Region } from './imaging/region.js';
 export { resize, resizeRegion } from './imaging/resize.js';
 export { createMuse, type EncodedText, Muse } from './muse.js';
-export type { LoadOptions, MuseParts } from './museParts.js';
+export type { LoadOptions, MuseParts, SuperResParts } from './museParts.js';
 export type { GenerationStep, PipelineOptions, ResolvedOptions } from './options.js';
-export type { EditedImage, EditedWindow } from './pipelines/editedImage.js';
+export type { EditOptions } from './pipelines/edit.js';
+export type { EditedImage, EditedWindow, EditSettings } from './pipelines/editedImage.js';
 export type { GenerateOptions } from './pipelines/generate.js';
 export type { InpaintOptions } from './pipelines/inpaint.js';
+export type { OutpaintedImage, OutpaintOptions } from './pipelines/outpaint.js';
+export type { UpscaleOptions } from './pipelines/upscale.js';
+export type { VariationsOptions } from './pipelines/variations.js';
 export { decodePng, encodePng } from './png.js';
 export { readPngText } from './pngChunks.js';
 export type { LoadProgress } from './progress.js';

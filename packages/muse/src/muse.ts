@@ -5,11 +5,15 @@ import type { GeneratedImage, RgbaImage, TokenGrid } from './image.js';
 import { checkParts, type LoadOptions, loadMuseParts, type MuseParts } from './museParts.js';
 import type { ResolvedOptions } from './options.js';
 import type { PipelineContext } from './pipelines/context.js';
+import { type EditOptions, edit } from './pipelines/edit.js';
 import type { EditedImage } from './pipelines/editedImage.js';
 import { type GenerateOptions, generate, resolveGenerate } from './pipelines/generate.js';
 import { type InpaintOptions, inpaint } from './pipelines/inpaint.js';
+import { type OutpaintedImage, type OutpaintOptions, outpaint } from './pipelines/outpaint.js';
+import { type UpscaleOptions, upscale } from './pipelines/upscale.js';
+import { type VariationsOptions, variations } from './pipelines/variations.js';
 import { Runtime } from './runtime.js';
-import { Stage } from './stage.js';
+import { Stage, type StageName } from './stage.js';
 
 /** States of a text, on the host. */
 export interface EncodedText {
@@ -41,7 +45,13 @@ export class Muse {
   constructor(parts: MuseParts) {
     checkParts(parts);
     const runtime = new Runtime(parts.backend);
-    this.#context = { parts, runtime, base: new Stage('base', runtime, parts.vqgan, parts.transformer) };
+    const { vqgan, transformer, superRes } = parts;
+    this.#context = {
+      parts,
+      runtime,
+      base: new Stage('base', runtime, vqgan, transformer),
+      ...(superRes && { superRes: new Stage('super-res', runtime, superRes.vqgan, superRes.transformer) }),
+    };
   }
 
   /**
@@ -66,7 +76,12 @@ export class Muse {
     return this.#context.parts.index;
   }
 
-  /** Tokens of an image, [h, w]. */
+  /** Whether the model has a second stage. */
+  get hasSuperRes(): boolean {
+    return this.#context.superRes !== undefined;
+  }
+
+  /** Tokens of an image of the base stage, [h, w]. */
   get grid(): readonly [height: number, width: number] {
     return this.#context.base.grid;
   }
@@ -81,9 +96,29 @@ export class Muse {
     return generate(this.#alive('generate'), options);
   }
 
+  /** The second stage alone: an image in its detail, with the prompt's help. ConfigError when the model has none. */
+  async upscale(options: UpscaleOptions): Promise<GeneratedImage> {
+    return upscale(this.#alive('upscale'), options);
+  }
+
   /** Paints the masked part of an image as the prompt says; the other pixels keep their bytes. */
   async inpaint(options: InpaintOptions): Promise<EditedImage> {
     return inpaint(this.#alive('inpaint'), options);
+  }
+
+  /** Grows an image; its own pixels keep their bytes. */
+  async outpaint(options: OutpaintOptions): Promise<OutpaintedImage> {
+    return outpaint(this.#alive('outpaint'), options);
+  }
+
+  /** Changes an image to what the prompt says, without a mask. */
+  async edit(options: EditOptions): Promise<EditedImage> {
+    return edit(this.#alive('edit'), options);
+  }
+
+  /** Images like an image. */
+  async variations(options: VariationsOptions): Promise<EditedImage[]> {
+    return variations(this.#alive('variations'), options);
   }
 
   /**
@@ -92,19 +127,23 @@ export class Muse {
    * @param image sides multiples of the VQGAN's downsampling factor
    * @throws ImageError
    */
-  async encodeImage(image: RgbaImage): Promise<TokenGrid> {
-    return this.#context.base.encode(image);
+  async encodeImage(image: RgbaImage, stage: StageName = 'base'): Promise<TokenGrid> {
+    return this.#stage('encodeImage', stage).encode(image);
   }
 
   /**
    * The image of a grid of tokens.
    *
    * @param tokenIds i32 [h·w] in [0, V)
-   * @param grid [h, w]; that of the model's own images if left out
+   * @param grid [h, w]; that of the stage's own images if left out
    * @throws ConfigError
    */
-  async decodeTokens(tokenIds: Int32Array, grid: readonly [number, number] = this.grid): Promise<RgbaImage> {
-    return this.#context.base.decode(tokenIds, grid);
+  async decodeTokens(
+    tokenIds: Int32Array,
+    grid?: readonly [number, number],
+    stage: StageName = 'base',
+  ): Promise<RgbaImage> {
+    return this.#stage('decodeTokens', stage).decode(tokenIds, grid);
   }
 
   /**
@@ -130,13 +169,20 @@ export class Muse {
     const { parts, runtime } = this.#context;
     if (runtime.isDisposed) return;
     runtime.dispose();
-    const { vqgan, textEncoder, transformer, backend, ownsBackend } = parts;
-    for (const part of [vqgan, textEncoder, transformer]) part.dispose();
+    const { vqgan, textEncoder, transformer, superRes, backend, ownsBackend } = parts;
+    for (const part of [vqgan, textEncoder, transformer, superRes?.vqgan, superRes?.transformer]) part?.dispose();
     if (ownsBackend) await backend.dispose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+
+  #stage(where: string, name: StageName): Pick<Stage<never>, 'encode' | 'decode'> {
+    const { base, superRes } = this.#alive(where);
+    const stage = name === 'base' ? base : superRes;
+    if (!stage) throw new ConfigError(place(where), 'expected a model with a super-resolution stage, got one without');
+    return stage;
   }
 
   #alive(where: string): PipelineContext {

@@ -1,4 +1,5 @@
 import { ConfigError } from '@muse/backend';
+import type { SamplingSettings } from '@muse/sampler';
 import { tinyIndex } from '@muse/tiny-model';
 import { describe, expect, it } from 'vitest';
 import { resolveOptions } from './options.js';
@@ -6,7 +7,8 @@ import type { GenerateOptions } from './pipelines/generate.js';
 
 const resolve = ({ count, ...options }: Partial<GenerateOptions>) => {
   const place = { package: 'muse', in: 'generate' };
-  return resolveOptions({ prompt: 'a cat', ...options }, { place, defaults: tinyIndex.sampling, count });
+  const defaults = { sampling: tinyIndex.sampling as Partial<SamplingSettings> };
+  return resolveOptions({ prompt: 'a cat', ...options }, { place, defaults, count });
 };
 
 describe('resolveOptions', () => {

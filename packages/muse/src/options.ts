@@ -28,6 +28,10 @@ export interface PipelineOptions extends Partial<SamplingSettings> {
   readonly prompt: string;
   /** Takes the place of "no text" in the guidance, so it has an effect only with a guidance scale above 0. */
   readonly negativePrompt?: string;
+  /** Whether the second stage has its turn. Default: if the model has one. */
+  readonly superRes?: boolean;
+  /** Sampling of the second stage; what is left out is the model's own. The other settings are the base's. */
+  readonly superResSampling?: Partial<SamplingSettings>;
   /** The first image's; the others have seed + 1, seed + 2, … Random below 2³² if left out. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
@@ -43,18 +47,22 @@ export interface ResolvedOptions {
 
 export interface ResolveContext {
   readonly place: ErrorPlace;
-  readonly defaults: Partial<SamplingDefaults>;
+  /** The model's own; without those of a second stage it has none. */
+  readonly defaults: { readonly sampling: Partial<SamplingSettings>; readonly superResSampling?: SamplingDefaults };
   /** Default 1. */
   readonly count?: number;
+  /** Whether a prompt may be left out. */
+  readonly isPromptOptional?: boolean;
 }
 
 /** @throws ConfigError on the first option out of its range */
 export function resolveOptions(
-  options: PipelineOptions,
-  { place, defaults, count = 1 }: ResolveContext,
+  options: Partial<PipelineOptions>,
+  { place, defaults, count = 1, isPromptOptional = false }: ResolveContext,
 ): ResolvedOptions {
   const { prompt, negativePrompt } = options;
-  checkPrompt(place, 'prompt', prompt);
+  const hasPrompt = !isPromptOptional || (prompt !== undefined && prompt !== '');
+  if (hasPrompt) checkPrompt(place, 'prompt', prompt);
   if (negativePrompt !== undefined) checkPrompt(place, 'negativePrompt', negativePrompt);
   if (!Number.isSafeInteger(count) || count < 1) {
     throw new ConfigError(place, `expected count to be an integer of at least 1, got ${count}`);
@@ -63,24 +71,43 @@ export function resolveOptions(
   if (!Number.isSafeInteger(seed) || seed < 0 || !Number.isSafeInteger(seed + (count - 1))) {
     throw new ConfigError(place, `expected seeds (seed … seed + count − 1) to be integers in [0, 2^53), got ${seed}`);
   }
+  // Without any text both branches of the guidance are one.
+  const unguided = hasPrompt || negativePrompt !== undefined ? {} : { guidanceScale: 0 };
   return {
     settings: {
-      prompt,
+      prompt: prompt ?? '',
       ...(negativePrompt !== undefined && { negativePrompt }),
-      ...resolveSampling(place, options, defaults),
+      ...resolveSampling(place, { ...options, ...unguided }, defaults.sampling),
+      ...resolveSuperRes(place, options, unguided, defaults.superResSampling),
     },
     seeds: Array.from({ length: count }, (_, i) => seed + i),
   };
 }
 
+function resolveSuperRes(
+  place: ErrorPlace,
+  options: Partial<PipelineOptions>,
+  unguided: Partial<SamplingSettings>,
+  defaults: SamplingDefaults | undefined,
+): Pick<GenerationSettings, 'superRes' | 'superResSampling'> {
+  const { superRes = defaults !== undefined, superResSampling } = options;
+  if (!defaults) {
+    if (!superRes && superResSampling === undefined) return {};
+    throw new ConfigError(place, 'expected a model with a super-resolution stage, got one without');
+  }
+  if (!superRes) return { superRes };
+  const sampling = resolveSampling(place, { ...superResSampling, ...unguided }, defaults as Partial<SamplingSettings>);
+  return { superRes, superResSampling: sampling };
+}
+
 /** Settings that are given, over a model's own. */
-export function resolveSampling(
+function resolveSampling(
   place: ErrorPlace,
   options: Partial<SamplingSettings>,
-  defaults: Partial<SamplingDefaults>,
+  defaults: Partial<SamplingSettings>,
 ): SamplingSettings {
   const own = settingNames.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]);
-  return resolveSamplingSettings({ ...defaults, ...Object.fromEntries(own) } as Partial<SamplingSettings>, place);
+  return resolveSamplingSettings({ ...defaults, ...Object.fromEntries(own) }, place);
 }
 
 function checkPrompt(place: ErrorPlace, name: string, prompt: unknown): void {

@@ -1,5 +1,5 @@
 import { ConfigError, ImageError } from '@muse/backend';
-import { type DecodeStep, decode, type Logits, type LogitsRequest, type SamplingSettings } from '@muse/sampler';
+import { type DecodeStep, decode, type Logits, type LogitsRequest, remask, type SamplingSettings } from '@muse/sampler';
 import type { VQGAN } from '@muse/vqgan';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { type RgbaImage, type TokenGrid, toPixels, toRgba } from './image.js';
@@ -110,6 +110,15 @@ export class Stage<Prepared extends { dispose(): void }> {
   /** Samples the masked tokens. @returns i32 [S], the known ones as they were */
   async sample(options: SampleOptions<Prepared>): Promise<Int32Array> {
     return this.#follow(decode({ ...options.settings, ...this.#samplerOptions(options) }), options);
+  }
+
+  /** Samples a few tokens again, many times: those of `eligible` drift. @returns i32 [S] */
+  async remask(
+    options: SampleOptions<Prepared>,
+    { remaskRatio, eligible }: { remaskRatio: number; eligible: Uint8Array },
+  ): Promise<Int32Array> {
+    const steps = remask({ ...options.settings, ...this.#samplerOptions(options), remaskRatio, eligible });
+    return this.#follow(steps, options);
   }
 
   #samplerOptions({ rows, tokenIds, seed, randomStage, signal }: SampleOptions<Prepared>) {

@@ -1,11 +1,16 @@
-import type { PreparedConditioning } from '@muse/masked-transformer';
-import type { DecodeStep } from '@muse/sampler';
+import type { PreparedConditioning, PreparedSuperRes } from '@muse/masked-transformer';
+import type { DecodeStep, SamplingSettings } from '@muse/sampler';
 import type { RgbaImage, TokenGrid } from '../image.js';
 import type { GenerationStep, PipelineOptions, ResolvedOptions } from '../options.js';
 import { PreparedRows } from '../preparedRows.js';
 import type { SampleOptions, Stage } from '../stage.js';
 import { TextRows } from '../textRows.js';
 import type { PipelineContext } from './context.js';
+
+/** Tokens of a stage, and which of them are new: u8 [h·w], 1 where they are. */
+export interface SampledTokens extends TokenGrid {
+  readonly tokenMask: Uint8Array;
+}
 
 /** One run of the model over one window. */
 export interface WindowJob {
@@ -16,15 +21,29 @@ export interface WindowJob {
   readonly numWindows?: number;
   /** What is known of the picture, at a stage's size; if left out, nothing is. */
   readonly picture?: (size: number) => RgbaImage;
-  /** u8 [h·w] of a stage's grid: the tokens to sample. */
-  readonly tokenMask: (grid: readonly [number, number]) => Uint8Array;
+  /**
+   * The tokens of a stage that may be sampled anew, u8 [h·w]. The second stage is told what the base did.
+   */
+  readonly tokenMask: (grid: readonly [number, number], base?: SampledTokens) => Uint8Array;
+  /** The base's tokens are sampled a few at a time, over and over, instead of masked and decoded. */
+  readonly remask?: { readonly numSteps: number; readonly remaskRatio: number };
 }
 
-export interface WindowResult extends TokenGrid {
-  /** At the model's own size. */
+/** Tokens of the last stage. */
+export interface WindowResult extends SampledTokens {
+  /** At the last stage's size. */
   readonly picture: RgbaImage;
-  /** u8 [h·w]: the tokens that were sampled. */
-  readonly tokenMask: Uint8Array;
+  /** Tokens of the base stage, if a second one had its turn. */
+  readonly base?: SampledTokens;
+}
+
+/** What `Cascade` needs to know of a stage's turn. */
+interface Turn<Prepared extends { dispose(): void }> {
+  readonly stage: Stage<Prepared>;
+  readonly rows: PreparedRows<Prepared>;
+  readonly settings: SamplingSettings;
+  /** Two stages to a window: 0 and 1. */
+  readonly index: 0 | 1;
 }
 
 /** The stages with the prompt of one call: what the pipelines share. */
@@ -49,12 +68,21 @@ export class Cascade {
     this.#baseRows = new PreparedRows((numRows) => this.#text.take(numRows, (text) => transformer.prepare(text)));
   }
 
+  /** The base stage's tokens, the second stage's if it has its turn, and the picture of the last ones. */
   async run(job: WindowJob): Promise<WindowResult> {
-    const { base } = this.#context;
-    const tokenMask = job.tokenMask(base.grid);
-    const start = await this.#maskedTokens(base, job, tokenMask);
-    const tokenIds = await base.sample(this.#sampleOptions(base, job, start));
-    return { picture: await base.decode(tokenIds), tokenIds, grid: base.grid, tokenMask };
+    const { settings } = this.#resolved;
+    const { base: stage, superRes } = this.#context;
+    const turn = { stage, rows: this.#baseRows, settings, index: 0 } as const;
+    const base = await (job.remask ? this.#remask(turn, job, job.remask) : this.#sample(turn, job));
+    if (!superRes || !settings.superResSampling) return { ...base, picture: await stage.decode(base.tokenIds) };
+    const rows = this.#superResRows(base);
+    try {
+      const fineTurn = { stage: superRes, rows, settings: settings.superResSampling, index: 1 } as const;
+      const fine = await this.#sample(fineTurn, job, base);
+      return { ...fine, picture: await superRes.decode(fine.tokenIds), base };
+    } finally {
+      rows.dispose();
+    }
   }
 
   dispose(): void {
@@ -62,39 +90,76 @@ export class Cascade {
     this.#baseRows.dispose();
   }
 
-  /** Tokens of what is known, with the mask token where they are to be sampled. */
-  async #maskedTokens(
-    stage: Stage<PreparedConditioning>,
-    { picture }: WindowJob,
-    tokenMask: Uint8Array,
-  ): Promise<Int32Array> {
-    // A picture of which nothing is kept need not be encoded.
-    const isFresh = !picture || tokenMask.every((masked) => masked === 1);
-    const tokenIds = isFresh ? new Int32Array(stage.seqLen) : (await stage.encode(picture(stage.imageSize))).tokenIds;
-    return tokenIds.map((id, i) => (tokenMask[i] === 1 ? stage.maskTokenId : id));
+  /** The second stage sees the base's tokens in both rows: guidance is of the text alone. */
+  #superResRows({ tokenIds }: SampledTokens): PreparedRows<PreparedSuperRes> {
+    const { superRes, backend } = this.#context.parts;
+    return new PreparedRows((numRows) =>
+      this.#text.take(numRows, (text) => {
+        const rows = new Int32Array(numRows * tokenIds.length);
+        for (let row = 0; row < numRows; row++) rows.set(tokenIds, row * tokenIds.length);
+        const coarseTokenIds = backend.tf.tensor2d(rows, [numRows, tokenIds.length], 'int32');
+        try {
+          return superRes!.transformer.prepare({ ...text, coarseTokenIds });
+        } finally {
+          coarseTokenIds.dispose();
+        }
+      }),
+    );
   }
 
-  #sampleOptions(
-    stage: Stage<PreparedConditioning>,
+  async #sample<Prepared extends { dispose(): void }>(
+    turn: Turn<Prepared>,
+    job: WindowJob,
+    base?: SampledTokens,
+  ): Promise<SampledTokens> {
+    const { stage } = turn;
+    const { grid } = stage;
+    const tokenMask = job.tokenMask(grid, base);
+    // A picture of which nothing is kept need not be encoded.
+    const isFresh = !job.picture || tokenMask.every((masked) => masked === 1);
+    const known = isFresh ? new Int32Array(tokenMask.length) : await this.#encode(stage, job);
+    const masked = known.map((id, i) => (tokenMask[i] === 1 ? stage.maskTokenId : id));
+    return { tokenIds: await stage.sample(this.#sampleOptions(turn, job, masked)), grid, tokenMask };
+  }
+
+  /** @returns as new: the tokens that are not what they were */
+  async #remask<Prepared extends { dispose(): void }>(
+    turn: Turn<Prepared>,
+    job: WindowJob,
+    { numSteps, remaskRatio }: NonNullable<WindowJob['remask']>,
+  ): Promise<SampledTokens> {
+    const { stage } = turn;
+    const known = await this.#encode(stage, job);
+    const options = this.#sampleOptions({ ...turn, settings: { ...turn.settings, numSteps } }, job, known);
+    const tokenIds = await stage.remask(options, { remaskRatio, eligible: job.tokenMask(stage.grid) });
+    return { tokenIds, grid: stage.grid, tokenMask: Uint8Array.from(tokenIds, (id, i) => (id === known[i] ? 0 : 1)) };
+  }
+
+  async #encode<Prepared extends { dispose(): void }>(
+    stage: Stage<Prepared>,
+    { picture }: WindowJob,
+  ): Promise<Int32Array> {
+    return (await stage.encode(picture!(stage.imageSize))).tokenIds;
+  }
+
+  #sampleOptions<Prepared extends { dispose(): void }>(
+    { stage, rows, settings, index }: Turn<Prepared>,
     job: WindowJob,
     tokenIds: Int32Array,
-  ): SampleOptions<PreparedConditioning> {
-    const { settings, seeds } = this.#resolved;
-    const { window = 0 } = job;
+  ): SampleOptions<Prepared> {
     return {
-      rows: this.#baseRows,
+      rows,
       tokenIds,
-      seed: seeds[job.image]!,
+      seed: this.#resolved.seeds[job.image]!,
       settings,
-      // Two stages to a window.
-      randomStage: 2 * window,
+      randomStage: 2 * (job.window ?? 0) + index,
       signal: this.#options.signal,
       onStep: (step) => this.#tell(stage, job, step),
     };
   }
 
-  async #tell(
-    stage: Stage<PreparedConditioning>,
+  async #tell<Prepared extends { dispose(): void }>(
+    stage: Stage<Prepared>,
     { image, window = 0, numWindows = 1 }: WindowJob,
     step: DecodeStep,
   ): Promise<void> {
@@ -111,5 +176,25 @@ export class Cascade {
       preview: () => stage.decode(step.candidates),
     };
     await this.#options.onStep?.(told);
+  }
+}
+
+/**
+ * Calls `use` with the stages and the prompt of a call, which are given back at the end.
+ *
+ * @throws the signal's reason (an AbortError) if it is aborted already, and what `use` throws
+ */
+export async function withCascade<R>(
+  context: PipelineContext,
+  resolved: ResolvedOptions,
+  options: Pick<PipelineOptions, 'signal' | 'onStep'>,
+  use: (cascade: Cascade) => Promise<R>,
+): Promise<R> {
+  options.signal?.throwIfAborted();
+  const cascade = new Cascade(context, resolved, options);
+  try {
+    return await use(cascade);
+  } finally {
+    cascade.dispose();
   }
 }

@@ -1,8 +1,9 @@
 import type { ErrorPlace } from '@muse/backend';
-import type { PreparedConditioning } from '@muse/masked-transformer';
+import type { PreparedConditioning, PreparedSuperRes } from '@muse/masked-transformer';
+import type { SamplingSettings } from '@muse/sampler';
 import { checkText } from '../checkText.js';
 import type { MuseParts } from '../museParts.js';
-import type { ResolvedOptions } from '../options.js';
+import { type PipelineOptions, type ResolvedOptions, resolveOptions } from '../options.js';
 import type { Runtime } from '../runtime.js';
 import type { Stage } from '../stage.js';
 
@@ -11,11 +12,34 @@ export interface PipelineContext {
   readonly parts: MuseParts;
   readonly runtime: Runtime;
   readonly base: Stage<PreparedConditioning>;
+  readonly superRes?: Stage<PreparedSuperRes>;
 }
 
-/** @throws ConfigError for a prompt that is too long or not in the vocabulary */
-export function checkTexts(place: ErrorPlace, { parts }: PipelineContext, { settings }: ResolvedOptions): void {
-  const { prompt, negativePrompt } = settings;
-  checkText(place, 'prompt', prompt, parts.textEncoder);
-  if (negativePrompt !== undefined) checkText(place, 'negativePrompt', negativePrompt, parts.textEncoder);
+export interface CheckOptions {
+  readonly place: ErrorPlace;
+  readonly count?: number;
+  readonly isPromptOptional?: boolean;
+  /** What the pipeline wants in place of the model's sampling. */
+  readonly sampling?: Partial<SamplingSettings>;
+}
+
+/**
+ * Options of a pipeline over the model's own settings, checked.
+ *
+ * @throws ConfigError for an option out of its range, a prompt that is empty, too long or not in the vocabulary
+ */
+export function checkPipelineOptions(
+  { parts }: PipelineContext,
+  options: Partial<PipelineOptions>,
+  { place, sampling, ...rest }: CheckOptions,
+): ResolvedOptions {
+  const { index, textEncoder } = parts;
+  // Names of schedules and orders come from a file: they are checked with the rest.
+  const defaults = { sampling: { ...(index.sampling as Partial<SamplingSettings>), ...sampling } };
+  const { superResSampling } = index;
+  const resolved = resolveOptions(options, { place, defaults: { ...defaults, superResSampling }, ...rest });
+  const { prompt, negativePrompt } = resolved.settings;
+  if (prompt !== '') checkText(place, 'prompt', prompt, textEncoder);
+  if (negativePrompt !== undefined) checkText(place, 'negativePrompt', negativePrompt, textEncoder);
+  return resolved;
 }

@@ -1,13 +1,27 @@
+import type { RgbaImage } from '../image.js';
 import { type Canvas, composite, fillMasked } from '../imaging/composite.js';
 import { type MaskImage, tokenMask } from '../imaging/mask.js';
-import { nearestKnown } from '../imaging/nearestKnown.js';
+import { type NearestKnown, nearestKnown } from '../imaging/nearestKnown.js';
 import type { Region } from '../imaging/region.js';
 import { resize, resizeRegion } from '../imaging/resize.js';
 import type { Cascade, WindowJob } from './cascade.js';
-import type { EditedWindow } from './editedImage.js';
+import { type EditedWindow, windowOf } from './editedImage.js';
 
 /** Pixels of the model's own image over which the seam is blended. */
 const SEAM_PIXELS = 2;
+
+export interface PaintOptions {
+  readonly region: Region;
+  readonly mask: MaskImage;
+  /** Of the mask; computed if left out. */
+  readonly near?: NearestKnown;
+}
+
+/** Lays a window's picture, at the model's size, over the masked pixels of a canvas. */
+export function paint(canvas: Canvas, picture: RgbaImage, { region, mask, near }: PaintOptions): void {
+  const seamWidth = (SEAM_PIXELS * region.width) / picture.width;
+  composite(canvas, resize(picture, region.width, region.height), mask, { region, seamWidth, near });
+}
 
 export interface RepaintOptions extends Pick<WindowJob, 'image' | 'window' | 'numWindows'> {
   readonly region: Region;
@@ -18,7 +32,7 @@ export interface RepaintOptions extends Pick<WindowJob, 'image' | 'window' | 'nu
 /**
  * Paints the masked pixels of a canvas anew, in place. They are first filled from their nearest known pixels, so that
  * what was under the mask shows neither in the tokens beside it nor in the seam; then the window's tokens with any
- * masked pixel under them are sampled; then the picture is laid over the masked pixels.
+ * masked pixel under them are sampled, in each stage; then the picture is laid over the masked pixels.
  */
 export async function repaint(cascade: Cascade, canvas: Canvas, options: RepaintOptions): Promise<EditedWindow> {
   const { region, mask, ...job } = options;
@@ -29,8 +43,6 @@ export async function repaint(cascade: Cascade, canvas: Canvas, options: Repaint
     picture: (size) => resizeRegion(canvas, region, size, size),
     tokenMask: (grid) => tokenMask(mask, grid, region),
   });
-  const { picture, tokenIds, grid } = result;
-  const seamWidth = (SEAM_PIXELS * region.width) / picture.width;
-  composite(canvas, resize(picture, region.width, region.height), mask, { region, seamWidth, near });
-  return { region, tokenIds, grid, tokenMask: result.tokenMask };
+  paint(canvas, result.picture, { region, mask, near });
+  return windowOf(region, result);
 }
