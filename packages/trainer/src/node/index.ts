@@ -4,9 +4,11 @@ export {
   type ImagesOrAtlas,
   type NodeBaseOptions,
   type NodeClassifierOptions,
+  type NodeSuperResOptions,
   type NodeTokenizerOptions,
   type RunDirectory,
   trainBase,
   trainClassifier,
+  trainSuperRes,
   trainTokenizer,
 } from './trainOnScenes.js';

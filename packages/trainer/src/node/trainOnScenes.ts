@@ -1,13 +1,15 @@
+import { openModelFolder } from '@muse/checkpoint';
 import { nodeFolder } from '@muse/checkpoint/node';
 import { type Atlas, fixedPrompts, sceneVocabulary } from '@muse/emoji-scenes';
 import { loadVQGAN, resolveVQGANConfig } from '@muse/vqgan';
 import type { Dataset } from '../data/dataset.js';
-import { sceneDataset } from '../data/sceneDataset.js';
+import { type SceneDatasetOptions, sceneDataset } from '../data/sceneDataset.js';
 import { openComponent } from '../exportComponent.js';
 import { trainerPresets } from '../presets.js';
 import type { TrainingResult } from '../run/runTraining.js';
 import { type BaseTrainingOptions, trainBase as trainBaseIn } from '../trainBase.js';
 import { type ClassifierTrainingOptions, trainClassifier as trainClassifierIn } from '../trainClassifier.js';
+import { type ImagePair, type SuperResTrainingOptions, trainSuperRes as trainSuperResIn } from '../trainSuperRes.js';
 import { type TokenizerTrainingOptions, trainTokenizer as trainTokenizerIn } from '../trainTokenizer.js';
 import { nodeRunFolder } from './nodeRunFolder.js';
 
@@ -86,6 +88,52 @@ export async function trainBase({
       vqgan,
       dataset: sceneDataset({ ...shared, size: poolSize }),
       words: sceneVocabulary,
+    });
+  } finally {
+    vqgan.dispose();
+  }
+}
+
+export type NodeSuperResOptions = Omit<SuperResTrainingOptions, 'run' | 'images' | 'baseModel' | 'vqgan'> &
+  RunDirectory &
+  (
+    | { readonly images: ImagePair; readonly atlas?: undefined }
+    | { readonly atlas: Atlas; readonly images?: undefined }
+  ) & {
+    /** A model folder of the base: `model` of its run folder. */
+    readonly baseDir: string;
+    /** A folder with the `vqgan/` of the fine images: `model` of its run folder. */
+    readonly tokenizerDir: string;
+  };
+
+/** `trainSuperRes` of `@muse/trainer` in a folder on disk, on emoji scenes if an atlas is given. */
+export async function trainSuperRes({
+  runDir,
+  baseDir,
+  tokenizerDir,
+  atlas,
+  images,
+  ...options
+}: NodeSuperResOptions): Promise<TrainingResult> {
+  const run = await nodeRunFolder(runDir);
+  const baseModel = nodeFolder(baseDir);
+  const vqgan = await loadVQGAN(options.backend, await openComponent(nodeFolder(tokenizerDir), 'vqgan'));
+  try {
+    if (images) return await trainSuperResIn({ ...options, run, baseModel, vqgan, images });
+    const { index } = await openModelFolder(baseModel);
+    const { seed, poolSize } = { ...trainerPresets.emoji.superRes, ...options.settings };
+    const sizes = { fine: vqgan.config.imageSize, coarse: index.imageSize[0] };
+    const pair = (scenes: Omit<SceneDatasetOptions, 'atlas' | 'seed' | 'imageSize'>): ImagePair => ({
+      fine: sceneDataset({ atlas, seed, ...scenes, imageSize: sizes.fine }),
+      coarse: sceneDataset({ atlas, seed, ...scenes, imageSize: sizes.coarse }),
+    });
+    return await trainSuperResIn({
+      heldOutImages: pair({ size: HELD_OUT_SCENES, split: 'heldOut' }),
+      ...options,
+      run,
+      baseModel,
+      vqgan,
+      images: pair({ size: poolSize }),
     });
   } finally {
     vqgan.dispose();
