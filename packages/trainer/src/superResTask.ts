@@ -1,19 +1,21 @@
 import type { Backend } from '@muse/backend';
 import { initParameters, type ModelFolder, readJson } from '@muse/checkpoint';
 import {
-  loadMaskedTransformer,
+  type MaskedTransformer,
   maskedTokenLoss,
   SuperResTransformer,
   type SuperResTransformerConfig,
   superResTransformerParameters,
 } from '@muse/masked-transformer';
+import { createMuse } from '@muse/muse';
 import type { T5Encoder, TokenizerJson } from '@muse/t5-encoder';
 import type { VQGAN } from '@muse/vqgan';
 import type { TokenPool } from './data/tokenPool.js';
-import { defaultSuperResSampling, exportModelFolder } from './exportModelFolder.js';
+import { type CascadeCard, cascadeIndex, defaultSuperResSampling, exportModelFolder } from './exportModelFolder.js';
 import { type BegunBatch, MaskedTokenTrainer, type TokenBatch, type TokenImages } from './maskedTokenTrainer.js';
 import type { StepScalars } from './meanScalars.js';
 import type { SuperResSettings } from './presets.js';
+import { drawSamples } from './previewSamples.js';
 import type { RunFolder } from './run/runFolder.js';
 import type { StateGroup } from './run/stateGroup.js';
 import type { ModelTask } from './run/trainAndExport.js';
@@ -31,6 +33,7 @@ export interface SuperResParts {
   readonly folder: ModelFolder;
   readonly textEncoder: T5Encoder;
   readonly coarseVqgan: VQGAN;
+  readonly transformer: MaskedTransformer;
   readonly config: SuperResTransformerConfig;
 }
 
@@ -85,42 +88,42 @@ export class SuperResTask implements ModelTask {
   }
 
   async preview(): Promise<Preview> {
-    return { images: {}, scalars: await this.#trainer.heldOutScalars(this.#trainer.bestModels) };
+    const models = this.#trainer.bestModels;
+    const { previewPrompts = [], vqgan } = this.#options;
+    const scalars = await this.#trainer.heldOutScalars(models);
+    if (previewPrompts.length === 0) return { images: {}, scalars };
+    const { textEncoder, coarseVqgan, transformer } = this.#parts;
+    const index = cascadeIndex(this.#card, coarseVqgan.config.imageSize, vqgan.config.imageSize);
+    const superRes = { transformer: models.transformer, vqgan };
+    // Not disposed: its parts are the task's and the caller's.
+    const muse = createMuse({ backend: this.backend, vqgan: coarseVqgan, textEncoder, transformer, superRes, index });
+    return { images: { samples: await drawSamples(muse, previewPrompts) }, scalars };
   }
 
   /** The base model's parts as they are, and the two of the second stage. */
   async export(run: RunFolder): Promise<void> {
-    const { backend } = this;
-    const { folder, textEncoder, coarseVqgan, config } = this.#parts;
-    const { name, license, sampling } = folder.index;
+    const { folder, textEncoder, coarseVqgan, transformer, config } = this.#parts;
     const text = await folder.component('text_encoder');
-    const base = await loadMaskedTransformer(backend, await folder.component('transformer'));
-    try {
-      await this.#trainer.withFinalParameters(run, async (parameters) =>
-        exportModelFolder(run, 'model', {
-          name,
-          license,
-          sampling,
-          superResSampling: defaultSuperResSampling,
-          ...this.#options.card,
-          backend,
-          vqgan: coarseVqgan,
-          textEncoder: {
-            config: textEncoder.config,
-            parameters: textEncoder.parameters,
-            tokenizer: (await readJson(text.folder, 'tokenizer.json')) as TokenizerJson,
-          },
-          transformer: base,
-          superRes: { transformer: { config, parameters }, vqgan: this.#options.vqgan },
-        }),
-      );
-    } finally {
-      base.dispose();
-    }
+    const tokenizer = (await readJson(text.folder, 'tokenizer.json')) as TokenizerJson;
+    await this.#trainer.withFinalParameters(run, (parameters) =>
+      exportModelFolder(run, 'model', {
+        ...this.#card,
+        backend: this.backend,
+        vqgan: coarseVqgan,
+        textEncoder: { config: textEncoder.config, parameters: textEncoder.parameters, tokenizer },
+        transformer,
+        superRes: { transformer: { config, parameters }, vqgan: this.#options.vqgan },
+      }),
+    );
   }
 
   dispose(): void {
     this.#trainer.dispose();
+  }
+
+  get #card(): CascadeCard {
+    const { name, license, sampling } = this.#parts.folder.index;
+    return { name, license, sampling, superResSampling: defaultSuperResSampling, ...this.#options.card };
   }
 
   /** The text is encoded outside of the tape: nothing of it is learned. */

@@ -1,6 +1,12 @@
 import { type Backend, ConfigError } from '@muse/backend';
-import { openModelFolder } from '@muse/checkpoint';
-import { loadSuperResTransformer } from '@muse/masked-transformer';
+import { initParameters, memorySource, openCheckpoint, openModelFolder } from '@muse/checkpoint';
+import {
+  loadSuperResTransformer,
+  resolveSuperResTransformerConfig,
+  superResTransformerParameters,
+  superResTransformerPresets,
+} from '@muse/masked-transformer';
+import { decodePng, Muse } from '@muse/muse';
 import { loadVQGAN, type VQGAN } from '@muse/vqgan';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fineConfig, untrainedBase, vqganOf } from '../test/baseModel.js';
@@ -29,6 +35,12 @@ const settings: Partial<SuperResSettings> = {
   checkpointEvery: 2,
   previewEvery: 0,
 };
+
+const { condDropProb: _, ...tinyFields } = superResTransformerPresets.tiny;
+const oneStep = { learningRate: 1e-2, finalLearningRate: 1e-2, weightDecay: 0, emaDecay: null };
+/** What a run of the tiny preset resolves to here. */
+const resolveTiny = (condDropProb: number) =>
+  resolveSuperResTransformerConfig('tiny', { codebookSize: 13, condDropProb });
 
 const pair = (size: number, onLoad?: () => void) => ({
   fine: stripes(32, size, onLoad),
@@ -92,6 +104,11 @@ describe('trainSuperRes', () => {
     const loaded = await loadVQGAN(backend, await component('super_res_vqgan'));
     expect(loaded.config).toEqual(fineConfig);
     loaded.dispose();
+
+    const muse = await Muse.fromPretrained(runFolderSource(run, 'model'), { backend });
+    const [image] = await muse.generate({ prompt: 'lying stripes', seed: 1, numSteps: 2 });
+    expect(image).toMatchObject({ width: 32, height: 32 });
+    await muse.dispose();
   });
 
   it('encodes each image once at each size, leaks no tensor, and measures held-out images', async () => {
@@ -104,6 +121,7 @@ describe('trainSuperRes', () => {
     const { metrics } = await train(run, {
       images,
       heldOutImages: pair(7),
+      previewPrompts: ['upright bars', 'two', 'lying'],
       settings: { accumulationSteps: 2, previewEvery: 4 },
     });
     expect(loads).toBe(2 * 11);
@@ -113,6 +131,8 @@ describe('trainSuperRes', () => {
       accuracy: expect.any(Number),
       gradientNorm: expect.any(Number),
     });
+    const { width } = decodePng(run.files.get('previews/samples-000004.png')!);
+    expect(width).toBe(3 * 32 + 2 * 2); // three images at the fine size and the gaps between them
     const text = new TextDecoder().decode(run.files.get('metrics.jsonl'));
     expect(text).toMatch(/"heldOutLoss":\d.*"heldOutAccuracy":\d/);
   });
@@ -133,6 +153,33 @@ describe('trainSuperRes', () => {
     // Chance is 1/13 and log 13 = 2.56.
     expect(metrics.accuracy).toBeGreaterThan(0.6);
     expect(metrics.loss).toBeLessThan(1.2);
+  });
+
+  // Several ports keep the text with the probability that they mean to drop it with.
+  it('takes the text away with probability condDropProb, and never the coarse tokens', async () => {
+    const moved = async (condDropProb: number) => {
+      const run = memoryRunFolder();
+      const config = { ...tinyFields, condDropProb };
+      await train(run, { config, settings: { numSteps: 1, checkpointEvery: 1, ...oneStep } });
+      const path = 'model/super_res_transformer/model.safetensors';
+      const checkpoint = await openCheckpoint(memorySource(path, run.files.get(path)!));
+      const start = initParameters(backend, superResTransformerParameters(resolveTiny(condDropProb)), 0);
+      const isMoved = async (name: string) => {
+        const now = (await checkpoint.read(name)).data as Float32Array;
+        const before = await backend.tf.transpose(start.get(name)!).data();
+        // The optimizer's first step is the learning rate; what F16 rounds off is far less.
+        return now.some((value, i) => Math.abs(value - before[i]!) > 3e-3);
+      };
+      const result = {
+        text: await isMoved('text_projection.weight'),
+        coarse: await isMoved('coarse_encoder.layers.0.mlp.up.weight'),
+      };
+      await checkpoint.close();
+      backend.tf.dispose([...start.values()]);
+      return result;
+    };
+    expect(await moved(1)).toEqual({ text: false, coarse: true });
+    expect(await moved(0)).toEqual({ text: true, coarse: true });
   });
 
   it.each([

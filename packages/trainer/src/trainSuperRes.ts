@@ -1,6 +1,6 @@
 import type { Backend } from '@muse/backend';
 import { type FolderSource, openModelFolder } from '@muse/checkpoint';
-import type { SuperResTransformerConfig } from '@muse/masked-transformer';
+import { loadMaskedTransformer, type SuperResTransformerConfig } from '@muse/masked-transformer';
 import { loadT5Encoder } from '@muse/t5-encoder';
 import { loadVQGAN, type VQGAN } from '@muse/vqgan';
 import type { Dataset } from './data/dataset.js';
@@ -35,6 +35,8 @@ export interface SuperResTrainingOptions extends LoopCallbacks {
   readonly config?: 'tiny' | 'emoji' | Partial<SuperResTransformerConfig>;
   /** Settings that differ from `trainerPresets.emoji.superRes`. */
   readonly settings?: Partial<SuperResSettings>;
+  /** Drawn by the whole cascade at each preview. Default none. */
+  readonly previewPrompts?: readonly string[];
   /** For model_index.json; the base model's where it says nothing. */
   readonly card?: Partial<CascadeCard>;
   /** One batch for ever, as a check of a set-up; masks still change. */
@@ -55,33 +57,35 @@ export async function trainSuperRes(options: SuperResTrainingOptions): Promise<T
   const { backend, run, images, heldOutImages, vqgan, onEncoding, signal } = options;
   const settings: SuperResSettings = { ...trainerPresets.emoji.superRes, ...options.settings };
   const folder = await openModelFolder(options.baseModel);
-  const coarseVqgan = await loadVQGAN(backend, await folder.component('vqgan'));
+  const loaded: { dispose(): void }[] = [];
+  const keep = <T extends { dispose(): void }>(part: T): T => {
+    loaded.push(part);
+    return part;
+  };
   try {
+    const coarseVqgan = keep(await loadVQGAN(backend, await folder.component('vqgan')));
     checkImagePair('images', images, vqgan, coarseVqgan);
     if (heldOutImages) checkImagePair('heldOutImages', heldOutImages, vqgan, coarseVqgan);
-    const textEncoder = await loadT5Encoder(backend, await folder.component('text_encoder'));
-    try {
-      const config = resolveSuperResConfig(options.config, { vqgan, coarseVqgan, textEncoder });
-      const shared = { backend, run, ...(onEncoding && { onProgress: onEncoding }), ...(signal && { signal }) };
-      const encode = async (pair: ImagePair, suffix: string) => ({
-        dataset: pair.fine,
-        coarseTokens: await encodeDataset({
-          ...shared,
-          vqgan: coarseVqgan,
-          dataset: pair.coarse,
-          name: `coarse-tokens${suffix}`,
-        }),
-        tokens: await encodeDataset({ ...shared, vqgan, dataset: pair.fine, name: `tokens${suffix}` }),
-      });
-      const trained = await encode(images, '');
-      const heldOut = heldOutImages && (await encode(heldOutImages, '-held-out'));
-      const parts = { folder, textEncoder, coarseVqgan, config };
-      const task = new SuperResTask(options, settings, parts, trained, heldOut);
-      return await trainAndExport(task, run, settings, options);
-    } finally {
-      textEncoder.dispose();
-    }
+    const textEncoder = keep(await loadT5Encoder(backend, await folder.component('text_encoder')));
+    const transformer = keep(await loadMaskedTransformer(backend, await folder.component('transformer')));
+    const config = resolveSuperResConfig(options.config, { vqgan, coarseVqgan, textEncoder });
+    const shared = { backend, run, ...(onEncoding && { onProgress: onEncoding }), ...(signal && { signal }) };
+    const encode = async ({ fine, coarse }: ImagePair, suffix: string) => ({
+      dataset: fine,
+      coarseTokens: await encodeDataset({
+        ...shared,
+        vqgan: coarseVqgan,
+        dataset: coarse,
+        name: `coarse-tokens${suffix}`,
+      }),
+      tokens: await encodeDataset({ ...shared, vqgan, dataset: fine, name: `tokens${suffix}` }),
+    });
+    const trained = await encode(images, '');
+    const heldOut = heldOutImages && (await encode(heldOutImages, '-held-out'));
+    const parts = { folder, textEncoder, coarseVqgan, transformer, config };
+    const task = new SuperResTask(options, settings, parts, trained, heldOut);
+    return await trainAndExport(task, run, settings, options);
   } finally {
-    coarseVqgan.dispose();
+    for (const part of loaded) part.dispose();
   }
 }

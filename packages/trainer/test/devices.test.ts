@@ -2,7 +2,8 @@ import { initParameters } from '@muse/checkpoint';
 import { describeBackends } from '@muse/test-utils';
 import { patchDiscriminatorPresets, VQGAN, vqganParameters, vqganPresets } from '@muse/vqgan';
 import { expect, it } from 'vitest';
-import { trainBase, trainTokenizer } from '../src/index.js';
+import { trainBase, trainSuperRes, trainTokenizer } from '../src/index.js';
+import { fineConfig, untrainedBase, vqganOf } from './baseModel.js';
 import { memoryRunFolder } from './memoryRunFolder.js';
 import { stripes } from './stripes.js';
 
@@ -47,6 +48,23 @@ describeBackends('training', (backend) => {
     expect(metrics.loss).toBeCloseTo(2.52871, 4);
     expect(metrics.accuracy).toBeCloseTo(0.15476, 4);
     expect(metrics.gradientNorm).toBeCloseTo(3.28191, 3);
+    vqgan.dispose();
+  });
+
+  it('steps a super-resolution transformer', async () => {
+    const vqgan = vqganOf(backend(), fineConfig, 8);
+    const { metrics } = await trainSuperRes({
+      backend: backend(),
+      run: memoryRunFolder(),
+      images: { fine: stripes(32, 11), coarse: stripes(16, 11) },
+      baseModel: await untrainedBase(backend()),
+      vqgan,
+      config: 'tiny',
+      settings,
+    });
+    expect(metrics.loss).toBeCloseTo(2.51007, 4);
+    expect(metrics.accuracy).toBeCloseTo(0.20833, 4);
+    expect(metrics.gradientNorm).toBeCloseTo(2.86537, 3);
     vqgan.dispose();
   });
 });

@@ -129,6 +129,7 @@ export async function trainSuperRes({
     });
     return await trainSuperResIn({
       heldOutImages: pair({ size: HELD_OUT_SCENES, split: 'heldOut' }),
+      previewPrompts: fixedPrompts.slice(0, PREVIEW_PROMPTS),
       ...options,
       run,
       baseModel,
