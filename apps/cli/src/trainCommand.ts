@@ -7,14 +7,20 @@ import { integerFrom, numberFrom, optimizers, trainingPresets, trainings } from 
 export function addTrain(program: Command, io: Io, signal: AbortSignal): void {
   program
     .command('train')
-    .summary('train a tokenizer, a base transformer, a classifier')
+    .summary('train a tokenizer, a base or super-resolution transformer, a classifier')
     .description(
       'Trains a part of a model on emoji scenes or your images. Stopped at any moment, the same command goes on.',
     )
     .addArgument(new Argument('<part>', 'what to train').choices(trainings))
     .option('--run <folder>', 'checkpoints, metrics, previews and the model (default: runs/<part>)', notEmpty)
     .option('--data <folder>', 'your images, with name.txt, metadata.jsonl or .csv (default: emoji scenes)', notEmpty)
-    .option('--tokenizer <folder>', 'for base: a folder with vqgan/ (default: runs/tokenizer/model)', notEmpty)
+    .option(
+      '--tokenizer <folder>',
+      'a folder with vqgan/ (default for base: runs/tokenizer/model, for super-res: runs/fine-tokenizer/model)',
+      notEmpty,
+    )
+    .option('--base <folder>', 'for super-res: the model of the first stage (default: runs/base/model)', notEmpty)
+    .option('--image-size <pixels>', "for tokenizer: side of its images (default: the preset's)", integerFrom(1))
     .option('--perceptual <folder>', 'for tokenizer: a classifier (default: the one that is installed)', notEmpty)
     .option('--no-perceptual', 'for tokenizer: no perceptual term')
     .addOption(oneOf('--preset <name>', 'sizes of the network', trainingPresets).default('emoji'))
@@ -37,7 +43,7 @@ export function addTrain(program: Command, io: Io, signal: AbortSignal): void {
     .option('--checkpoint-every <n>', 'steps between checkpoints', integerFrom(1))
     .option('--preview-every <n>', 'steps between pictures; 0 for none', integerFrom(0))
     .option('--discriminator-start <n>', 'for tokenizer: the step from which on it plays', integerFrom(0))
-    .option('--pool-size <n>', 'for base: images that are encoded before the first step', integerFrom(1))
+    .option('--pool-size <n>', 'for base and super-res: images that are encoded before the first step', integerFrom(1))
     .addHelpText(
       'after',
       `
@@ -45,6 +51,8 @@ Examples:
   $ muse train tokenizer --overfit-one-batch --steps 300 --run runs/check
   $ muse train tokenizer
   $ muse train base --tokenizer runs/tokenizer/model
+  $ muse train tokenizer --image-size 128 --run runs/fine-tokenizer
+  $ muse train super-res --base runs/base/model --tokenizer runs/fine-tokenizer/model
   $ muse train tokenizer --data photos/ --run runs/photos
   $ muse generate "a smiling cat, 3D style" --model runs/base/model`,
     )

@@ -17,7 +17,7 @@ export const maskSchedules = [
   'arccos',
 ] as const satisfies MaskSchedule[];
 
-export const trainings = ['tokenizer', 'base', 'classifier'] as const;
+export const trainings = ['tokenizer', 'base', 'super-res', 'classifier'] as const;
 export const trainingPresets = ['emoji', 'tiny'] as const;
 export const optimizers = ['adam', 'adamW', 'adafactor'] as const satisfies RunSettings['optimizer'][];
 

@@ -108,7 +108,7 @@ describe('muse train', () => {
   });
 
   it.each([
-    [['vqgan'], 'Allowed choices are tokenizer, base, classifier.'],
+    [['vqgan'], 'Allowed choices are tokenizer, base, super-res, classifier.'],
     [['base', '--tokenizer', 'absent'], 'absent'],
     [['tokenizer', '--steps', '0'], 'Expected an integer of at least 1.'],
     [['tokenizer', '--optimizer', 'sgd'], 'Allowed choices are adam, adamW, adafactor.'],

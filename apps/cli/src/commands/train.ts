@@ -16,6 +16,10 @@ export interface TrainFlags {
   /** Folder of images; emoji scenes if left out. */
   readonly data?: string;
   readonly tokenizer?: string;
+  /** Model folder of the first stage. */
+  readonly base?: string;
+  /** In pixels. */
+  readonly imageSize?: number;
   /** Folder of a classifier; false for no perceptual term. */
   readonly perceptual?: string | boolean;
   readonly preset: (typeof trainingPresets)[number];
@@ -88,6 +92,8 @@ async function runPart(part: (typeof trainings)[number], context: PartContext): 
       return runTokenizer(context);
     case 'base':
       return runBase(context);
+    case 'super-res':
+      return runSuperRes(context);
     case 'classifier':
       return runClassifier(context);
     default:
@@ -115,14 +121,20 @@ async function runTokenizer(context: PartContext): Promise<TrainingResult> {
   const { trainTokenizer } = await import('@muse/trainer/node');
   const { trainerPresets } = await import('@muse/trainer');
   const { resolveVQGANConfig } = await import('@muse/vqgan');
-  const { imageSize } = resolveVQGANConfig(flags.preset);
+  const preset = resolveVQGANConfig(flags.preset);
+  const { imageSize = preset.imageSize } = flags;
   const images = await imagesOrAtlas(flags, imageSize, false, progress);
   const { loss } = trainerPresets.emoji.tokenizer;
   const { discriminatorStart = loss.discriminatorStartStep } = flags;
   const settings = { ...settingsOf(flags), loss: { ...loss, discriminatorStartStep: discriminatorStart } };
   const perceptual = await loadPerceptual(backend, flags.perceptual, io);
   try {
-    const options = { ...shared(context), config: flags.preset, settings, ...(perceptual && { perceptual }) };
+    const options = {
+      ...shared(context),
+      config: { ...preset, imageSize },
+      settings,
+      ...(perceptual && { perceptual }),
+    };
     return await trainTokenizer({ ...options, ...images });
   } finally {
     perceptual?.dispose();
@@ -134,21 +146,43 @@ async function runBase(context: PartContext): Promise<TrainingResult> {
   const { trainBase } = await import('@muse/trainer/node');
   const tokenizerDir = flags.tokenizer ?? 'runs/tokenizer/model';
   const images = await imagesOrAtlas(flags, await tokenizerImageSize(tokenizerDir), true, progress);
-  const { poolSize } = flags;
-  const startMs = performance.now();
   const options = {
     ...shared(context),
+    ...onTokens(context),
     config: flags.preset,
     textConfig: flags.preset,
-    settings: { ...settingsOf(flags), ...(poolSize !== undefined && { poolSize }) },
     tokenizerDir,
-    onEncoding: (done: number, total: number) => {
-      const left = ((performance.now() - startMs) / done) * (total - done);
-      progress.update(`Encoding images: ${done} of ${total}, ${duration(left)} left`);
-    },
   };
   if (images.dataset) return trainBase({ ...options, dataset: images.dataset, words: images.dataset.words });
   return trainBase({ ...options, atlas: images.atlas });
+}
+
+async function runSuperRes(context: PartContext): Promise<TrainingResult> {
+  const { flags, progress } = context;
+  const { trainSuperRes } = await import('@muse/trainer/node');
+  const { base: baseDir = 'runs/base/model', tokenizer: tokenizerDir = 'runs/fine-tokenizer/model' } = flags;
+  const options = { ...shared(context), ...onTokens(context), config: flags.preset, baseDir, tokenizerDir };
+  const { data } = flags;
+  if (data === undefined) {
+    const { loadAtlas } = await import('@muse/emoji-scenes/node');
+    return trainSuperRes({ ...options, atlas: await loadAtlas() });
+  }
+  const open = async (modelDir: string) => openImages(data, await tokenizerImageSize(modelDir), true, progress);
+  return trainSuperRes({ ...options, images: { fine: await open(tokenizerDir), coarse: await open(baseDir) } });
+}
+
+/** What the trainings on tokens are told: how many images, and what to say while they are encoded. */
+function onTokens({ flags, progress }: PartContext) {
+  const { poolSize } = flags;
+  let startMs = performance.now();
+  return {
+    settings: { ...settingsOf(flags), ...(poolSize !== undefined && { poolSize }) },
+    onEncoding: (done: number, total: number) => {
+      const left = ((performance.now() - startMs) / done) * (total - done);
+      progress.update(`Encoding images: ${done} of ${total}, ${duration(left)} left`);
+      if (done === total) startMs = performance.now(); // another set may follow
+    },
+  };
 }
 
 async function runClassifier(context: PartContext): Promise<TrainingResult> {
