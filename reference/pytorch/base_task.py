@@ -1,4 +1,5 @@
 """The base model: transformer and text encoder trained together on the tokens of a frozen VQGAN."""
+import os
 import pathlib
 
 import torch
@@ -47,7 +48,9 @@ class BaseTask:
         images = ImageFolder(arguments.data, vqgan.config.image_size)
         self.order = ShardOrder(len(images), processes.share(settings.batch_size), processes, settings.seed)
         shard = Subset(images, self.order.rows)
-        self.token_ids = encode_all(vqgan, DataLoader(shard, ENCODE_BATCH, num_workers=arguments.workers), processes.device)
+        loader = DataLoader(shard, ENCODE_BATCH, num_workers=arguments.workers)
+        cache = arguments.run_folder / f"token_ids-{processes.rank}-of-{processes.count}.pt"
+        self.token_ids = cached_token_ids(cache, vqgan, loader, processes.device)
         # Codes are chosen at full f32; from here on matrix products may be TF32.
         torch.set_float32_matmul_precision("high")
         captions = images.captions
@@ -55,6 +58,7 @@ class BaseTask:
         ids, mask = caption_ids(folder / "text_encoder" / "tokenizer.json", captions, text_encoder.config.maxLength)
         if ids.max() >= text_encoder.config.vocab_size:
             raise ValueError(f"expected token ids below vocab_size {text_encoder.config.vocab_size}, got {ids.max()}")
+        self.lengths = mask.sum(1).long().tolist()
         self.ids, self.mask = ids.to(processes.device), mask.to(processes.device)
 
     def step(self, step: int) -> dict[str, Tensor]:
@@ -67,9 +71,11 @@ class BaseTask:
             labels = self.token_ids[rows]
             generator = self.processes.generator(s.seed, 1, index)
             masked_ids, loss_mask, dropped = sample_masking(self.model.transformer.config, labels, generator)
+            longest = max(self.lengths[row] for row in rows)
+            text = self.ids[rows, :longest], self.mask[rows, :longest]
             with self.processes.delayed(self.wrapped, micro == s.accumulation_steps - 1):
                 with self.processes.autocast(self.precision):
-                    loss, accuracy = self.wrapped(masked_ids, labels, loss_mask, dropped, self.ids[rows], self.mask[rows])
+                    loss, accuracy = self.wrapped(masked_ids, labels, loss_mask, dropped, *text)
                 (loss / s.accumulation_steps).backward()
             losses.append(loss.detach())
             accuracies.append(accuracy)
@@ -106,6 +112,21 @@ def check_sizes(text: T5Config, transformer: MaskedTransformerConfig, vqgan) -> 
     got = {name: getattr(transformer, name) for name in expected}
     if got != expected:
         raise ValueError(f"expected a transformer of {expected}, as its VQGAN and text encoder have them, got {got}")
+
+
+def cached_token_ids(path: pathlib.Path, vqgan, loader: DataLoader, device: torch.device) -> Tensor:
+    """As encode_all, kept in `path` for the runs that go on from here; encoded anew when the codes are others."""
+    codes = {"codebook": vqgan.quantize.embedding.weight.detach().cpu(), "images": len(loader.dataset)}
+    if path.exists():
+        kept = torch.load(path, map_location="cpu", weights_only=True)
+        if kept["images"] == codes["images"] and torch.equal(kept["codebook"], codes["codebook"]):
+            return kept["token_ids"].to(device)
+    token_ids = encode_all(vqgan, loader, device)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    torch.save({**codes, "token_ids": token_ids.cpu()}, temporary)
+    os.replace(temporary, path)
+    return token_ids
 
 
 @torch.no_grad()

@@ -99,13 +99,13 @@ def make_optimizer(s: RunSettings, parameters) -> torch.optim.Optimizer:
     """Adam decays as an L2 term; AdamW and Adafactor decay matrices and kernels only, apart from the gradient."""
     parameters = list(parameters)
     if s.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=s.learning_rate, betas=s.betas, eps=1e-8, weight_decay=s.weight_decay)
+        return torch.optim.Adam(parameters, lr=s.learning_rate, betas=s.betas, eps=1e-8, weight_decay=s.weight_decay, fused=True)
     groups = [
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": s.weight_decay},
         {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
     ]
     if s.optimizer == "adamW":
-        return torch.optim.AdamW(groups, lr=s.learning_rate, betas=s.betas, eps=1e-8)
+        return torch.optim.AdamW(groups, lr=s.learning_rate, betas=s.betas, eps=1e-8, fused=True)
     if s.optimizer == "adafactor":
         return Adafactor(groups, lr=s.learning_rate, betas=s.betas)
     raise ValueError(f"run.json: expected optimizer adam, adamW or adafactor, got {s.optimizer}")

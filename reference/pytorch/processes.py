@@ -56,6 +56,18 @@ class Processes:
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Of a tensor of each process, the sum over them."""
+        if self.count > 1:
+            dist.all_reduce(tensor)
+        return tensor
+
+    def of_first(self, tensor: Tensor) -> Tensor:
+        """The first process's tensor, in all of them."""
+        if self.count > 1:
+            dist.broadcast(tensor, 0)
+        return tensor
+
     def check_same(self, states: list[dict[str, Tensor]]) -> None:
         """All processes hold the same numbers: else something is exchanged wrongly, and nothing is worth saving."""
         sums = torch.stack([tensor.double().abs().sum() for state in states for tensor in state.values()])
