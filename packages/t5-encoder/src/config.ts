@@ -55,7 +55,7 @@ export const t5Presets = {
     numHeads: 5,
     maxLength: 13,
   },
-  emoji: { ...common, dModel: 256, dKv: 64, dFf: 512, numLayers: 3, numHeads: 4, maxLength: 24 },
+  emoji: { ...common, dModel: 256, dKv: 64, dFf: 512, numLayers: 2, numHeads: 4, maxLength: 24 },
   small: { ...published, dModel: 512, dFf: 1024, numLayers: 8, numHeads: 6 },
   base: { ...published, dModel: 768, dFf: 2048, numLayers: 12, numHeads: 12 },
   large: { ...published, dModel: 1024, dFf: 2816, numLayers: 24, numHeads: 16 },

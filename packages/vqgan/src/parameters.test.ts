@@ -26,14 +26,14 @@ describe('vqganParameters', () => {
       resnet(64, 128) +
       (2 * resnet(128, 128) + 2 * 128 + conv(128, 16));
     const decoder =
-      conv(16, 128) +
-      2 * resnet(128, 128) +
-      (2 * resnet(128, 128) + conv(128, 128)) +
-      (resnet(128, 64) + resnet(64, 64) + conv(64, 64)) +
+      conv(16, 192) +
+      2 * resnet(192, 192) +
+      (2 * resnet(192, 192) + conv(192, 192)) +
+      (resnet(192, 64) + resnet(64, 64) + conv(64, 64)) +
       (resnet(64, 32) + resnet(32, 32) + conv(32, 32)) +
       (resnet(32, 16) + resnet(16, 16)) +
       (2 * 16 + conv(16, 3));
-    expect(encoder + decoder).toBe(966_112 + 1_649_859);
+    expect(encoder + decoder).toBe(966_112 + 3_360_707);
     expect(count('emoji')).toBe(encoder + decoder + 2 * (16 * 16 + 16) + 1024 * 16);
   });
 
@@ -73,7 +73,7 @@ describe('vqganParameters', () => {
   });
 
   it('has as many as the README says', () => {
-    expect(vqganPresetNames.map(count)).toEqual([17_709, 2_632_899, 66_615_171, 240_286_467, 59_529_091]);
+    expect(vqganPresetNames.map(count)).toEqual([17_709, 4_343_747, 66_615_171, 240_286_467, 59_529_091]);
   });
 
   it('has as many as the published VQModel of aMUSEd', () => {
