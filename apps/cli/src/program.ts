@@ -4,11 +4,12 @@ import type { DecodeTokensFlags } from './commands/decodeTokens.js';
 import type { DevicesFlags } from './commands/devices.js';
 import type { EncodeImageFlags } from './commands/encodeImage.js';
 import type { EncodeTextFlags } from './commands/encodeText.js';
+import { addEditCommands } from './editCommands.js';
 import { addGenerate } from './generateCommand.js';
 import { deviceOption, modelOption, oneOf, outputOption } from './options.js';
 import type { Io } from './terminal/io.js';
 import { addTrain } from './trainCommand.js';
-import { defaultModel, integerFrom } from './values.js';
+import { defaultModel, integerFrom, stages } from './values.js';
 
 /** What commands get beside their options. */
 export interface CommandContext {
@@ -19,9 +20,10 @@ export interface CommandContext {
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 /** The command line. What a command does is imported when it runs, so that help and mistakes are told at once. */
-export function buildProgram({ io, signal }: CommandContext): Command {
+export function buildProgram(context: CommandContext): Command {
+  const { io, signal } = context;
   const program = new Command('muse')
-    .description('Images from prompts, on your own machine. Generates, tokenizes and trains.')
+    .description('Images from prompts, on your own machine. Generates, edits, tokenizes and trains.')
     .version(version)
     .showHelpAfterError(false)
     .showSuggestionAfterError(true)
@@ -39,6 +41,7 @@ export function buildProgram({ io, signal }: CommandContext): Command {
         ),
     });
   addGenerate(program, io, signal);
+  addEditCommands(program, context);
   addDevices(program, io);
   addTrain(program, io, signal);
   addEncodeImage(program, io, signal);
@@ -66,8 +69,8 @@ function addEncodeImage(program: Command, io: Io, signal: AbortSignal): void {
   program
     .command('encode-image')
     .summary('an image to token ids')
-    .description('Turns a PNG image into the ids of its tokens: the VQGAN alone.')
-    .argument('<image.png>', 'sides must be multiples of the pixels per token')
+    .description('Turns an image into the ids of its tokens: the VQGAN alone.')
+    .argument('<image>', 'PNG, JPEG, WebP, …; sides must be multiples of the pixels per token')
     .addOption(modelOption())
     .addOption(deviceOption())
     .addOption(outputOption('a file that ends in .json, or a folder (default: stdout)'))
@@ -85,9 +88,10 @@ function addDecodeTokens(program: Command, io: Io, signal: AbortSignal): void {
     .command('decode-tokens')
     .summary('token ids to an image')
     .description('Turns token ids, as encode-image and generate --tokens write them, into a PNG image.')
-    .argument('<ids.json>', '{ "grid": [h, w], "steps": [[id, …], …] }')
+    .argument('<ids.json>', '{ "grid": [h, w], "steps": [[id, …], …] }, and "superRes" of the same kind')
     .addOption(modelOption())
     .addOption(deviceOption())
+    .addOption(oneOf('--stage <name>', "which stage's tokens (default: the last in the file)", stages))
     .option('--step <n>', 'which of the steps (default: the last)', integerFrom(1))
     .addOption(outputOption('a folder, or a file that ends in .png (default: <ids>.png here)'))
     .option('-f, --force', 'overwrite files')

@@ -1,4 +1,5 @@
 import type { DeviceName } from '@muse/backend';
+import type { StageName } from '@muse/muse';
 import type { DecodeOrder, GuidanceSchedule, MaskSchedule } from '@muse/sampler';
 import type { RunSettings } from '@muse/trainer';
 import { InvalidArgumentError } from 'commander';
@@ -16,6 +17,8 @@ export const maskSchedules = [
   'root',
   'arccos',
 ] as const satisfies MaskSchedule[];
+
+export const stages = ['base', 'super-res'] as const satisfies StageName[];
 
 export const trainings = ['tokenizer', 'base', 'super-res', 'classifier'] as const;
 export const trainingPresets = ['emoji', 'tiny'] as const;
@@ -55,6 +58,22 @@ export function share(text: string): number {
   const value = toNumber(text);
   if (value > 0 && value <= 1) return value;
   throw new InvalidArgumentError('Expected a number above 0 and at most 1.');
+}
+
+/** Parser of a number in [0, 1]. */
+export function unitInterval(text: string): number {
+  const value = toNumber(text);
+  if (value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('Expected a number in [0, 1].');
+}
+
+/** `x,y,w,h` in pixels; x and y may lie outside of an image. */
+export function box(text: string): [x: number, y: number, width: number, height: number] {
+  const values = text.split(',').map(toNumber);
+  const [x = 0, y = 0, width = 0, height = 0] = values;
+  if (values.length === 4 && values.every(Number.isSafeInteger) && width > 0 && height > 0)
+    return [x, y, width, height];
+  throw new InvalidArgumentError('Expected x,y,w,h: four integers, w and h of at least 1.');
 }
 
 /** `a` or `a,b`, both at least 0: from a at the first step to b at the last. One alone falls to 0, as in MaskGIT. */

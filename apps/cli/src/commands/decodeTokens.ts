@@ -1,5 +1,6 @@
+import type { StageName } from '@muse/muse';
 import { UsageError } from '../errors.js';
-import { readInput, resolveDestination, writeTo } from '../output/files.js';
+import { readInput, resolveDestination, stemOf, writeTo } from '../output/files.js';
 import { parseTokensFile } from '../output/tokensFile.js';
 import type { Io } from '../terminal/io.js';
 import { pictureEscape, pictureProtocol } from '../terminal/picture.js';
@@ -10,6 +11,8 @@ import type { ModelFlags } from './modelFlags.js';
 
 export interface DecodeTokensFlags extends ModelFlags {
   readonly output?: string;
+  /** The last that the file has if left out. */
+  readonly stage?: StageName;
   /** Counted from 1; the last if left out. */
   readonly step?: number;
   readonly force?: boolean;
@@ -19,20 +22,23 @@ export interface DecodeTokensFlags extends ModelFlags {
 /** `muse decode-tokens`: ids of tokens to a PNG file. */
 export async function decodeTokens(path: string, flags: DecodeTokensFlags, io: Io, signal: AbortSignal): Promise<void> {
   const { output: value, force, step } = flags;
-  const { grid, steps } = parseTokensFile(await readInput('tokens', path), path);
+  const file = parseTokensFile(await readInput('tokens', path), path);
+  const { stage = file.superRes ? 'super-res' : 'base' } = flags;
+  const tokens = stage === 'base' ? file : file.superRes;
+  if (!tokens) throw new UsageError(`--stage ${stage}: ${path} has the tokens of the base stage alone`);
+  const { grid, steps } = tokens;
   const ids = steps[(step ?? steps.length) - 1];
   if (!ids) throw new UsageError(`--step ${step}: ${path} has ${steps.length} step(s)`);
   const destination = await resolveDestination({ option: '--output', value, extension: '.png', numFiles: 1, force });
   const progress = new ProgressLine(io, flags.quiet);
   const muse = await loadModel({ ...flags, signal, progress });
   try {
-    const image = await muse.decodeTokens(Int32Array.from(ids), grid);
+    const image = await muse.decodeTokens(Int32Array.from(ids), grid, stage);
     const { encodePng } = await import('@muse/muse');
     const png = encodePng(image);
-    const name = `${path.replace(/^.*[\\/]/, '').replace(/\.[^.]*$/, '')}.png`;
-    const file = await writeTo(destination, name, png, force);
+    const written = await writeTo(destination, `${stemOf(path)}.png`, png, force);
     progress.clear();
-    io.out(`${shortPath(file.path)}  ${image.width} × ${image.height}\n`);
+    io.out(`${shortPath(written.path)}  ${image.width} × ${image.height}\n`);
     const protocol = flags.picture ? pictureProtocol(io) : undefined;
     if (protocol) io.out(pictureEscape(png, protocol));
   } finally {

@@ -1,19 +1,19 @@
 import { basename, relative } from 'node:path';
-import type { GeneratedImage, GenerationStep, Muse, RgbaImage } from '@muse/muse';
+import type { GeneratedImage, GenerationStep, Muse, RgbaImage, StageName } from '@muse/muse';
 import { type Destination, type WrittenFile, writeTo } from '../output/files.js';
 import { encodeGif } from '../output/gif.js';
 import { type ImageRecord, recordChunks } from '../output/record.js';
 import { enlarge, makeSheet } from '../output/sheet.js';
-import { slug } from '../output/slug.js';
 import { encodeTokensFile } from '../output/tokensFile.js';
 import { duration } from '../terminal/duration.js';
 import type { Io } from '../terminal/io.js';
 import { pictureEscape, pictureProtocol } from '../terminal/picture.js';
 import type { ProgressLine } from '../terminal/progressLine.js';
-import type { GenerateFlags, GenerateJob } from './generateJob.js';
+import type { ImageJob, OutputFlags } from './imageFlags.js';
 
-/** How long a frame of `--steps-gif` is shown, and the last one. */
+/** How long a frame of `--steps-gif` is shown, unless there are so many that all last longer than `ALL_FRAMES_MS`. */
 const FRAME_MS = 120;
+const ALL_FRAMES_MS = 6000;
 const LAST_FRAME_MS = 1500;
 /** GIFs of smaller images are enlarged to at least this many pixels. */
 const GIF_SIDE = 256;
@@ -28,6 +28,7 @@ export interface ImageReport {
   readonly height: number;
   readonly elapsedMs: number;
   readonly settings: GeneratedImage['settings'];
+  readonly edit?: ImageRecord['edit'];
   readonly tokens?: string;
   readonly stepsStrip?: string;
   readonly stepsGif?: string;
@@ -42,22 +43,27 @@ export interface Destinations {
 /** What is kept of the steps of an image. */
 export interface Trace {
   readonly startMs: number;
-  readonly steps: number[][];
+  /** Token ids after each step, of each stage. */
+  readonly steps: { readonly [name in StageName]: number[][] };
   readonly previews: RgbaImage[];
 }
 
-export const newTrace = (): Trace => ({ startMs: performance.now(), steps: [], previews: [] });
+export const newTrace = (): Trace => ({
+  startMs: performance.now(),
+  steps: { base: [], 'super-res': [] },
+  previews: [],
+});
 
 /** Keeps of a step what the flags ask for. */
-export async function follow(step: GenerationStep, trace: Trace, flags: GenerateFlags): Promise<void> {
-  if (flags.tokens !== undefined) trace.steps.push([...step.tokenIds]);
+export async function follow(step: GenerationStep, trace: Trace, flags: OutputFlags): Promise<void> {
+  if (flags.tokens !== undefined) trace.steps[step.stage].push([...step.tokenIds]);
   if (flags.stepsGif || flags.stepsStrip) trace.previews.push(await step.preview());
 }
 
 export interface DeliverContext {
   readonly muse: Muse;
-  readonly job: GenerateJob;
-  readonly flags: GenerateFlags;
+  readonly job: ImageJob;
+  readonly flags: OutputFlags;
   readonly destinations: Destinations;
   readonly io: Io;
   readonly progress: ProgressLine;
@@ -70,7 +76,7 @@ export async function deliver(
   { muse, job, flags, destinations, io, progress }: DeliverContext,
 ): Promise<ImageReport> {
   const elapsedMs = performance.now() - trace.startMs;
-  const { encodePng } = await import('@muse/muse');
+  const { encodePng, resize } = await import('@muse/muse');
   const { force } = flags;
   const record: ImageRecord = {
     formatVersion: 1,
@@ -79,13 +85,16 @@ export async function deliver(
     device: muse.backend.name,
     seed: image.seed,
     settings: image.settings,
+    ...job.record,
   };
   const png = encodePng(image, recordChunks(record));
-  const name = `${slug(image.settings.prompt)}-${image.seed}`;
-  const file = await writeTo(destinations.images, `${name}.png`, png, force);
+  const file = await writeTo(destinations.images, `${job.nameOf(image)}.png`, png, force);
   const stem = file.path.replace(/\.png$/i, '');
   const beside = async (suffix: string, bytes: Uint8Array) =>
     (await writeTo({ folder: destinations.images.folder }, `${basename(stem)}${suffix}`, bytes, force)).path;
+  // The stages of a model differ in size.
+  const side = Math.max(...trace.previews.map(({ width }) => width));
+  const previews = trace.previews.map((preview) => resize(preview, side, side));
   const report: ImageReport = {
     path: file.path,
     isUnchanged: file.isUnchanged,
@@ -95,13 +104,17 @@ export async function deliver(
     height: image.height,
     elapsedMs: Math.round(elapsedMs),
     settings: image.settings,
+    ...job.record,
     ...(destinations.tokens && {
       tokens: await writeTokens(image, trace, basename(stem), destinations.tokens, job, force),
     }),
-    ...(flags.stepsStrip && {
-      stepsStrip: await beside('-steps.png', encodePng(makeSheet(trace.previews, trace.previews.length))),
+    // `variations` at strength 0 has no steps to show.
+    ...(previews.length > 0 && {
+      ...(flags.stepsStrip && {
+        stepsStrip: await beside('-steps.png', encodePng(makeSheet(previews, previews.length))),
+      }),
+      ...(flags.stepsGif && { stepsGif: await beside('-steps.gif', gifOf(previews)) }),
     }),
-    ...(flags.stepsGif && { stepsGif: await beside('-steps.gif', gifOf(trace.previews)) }),
   };
   progress.clear();
   if (!flags.json) announce(report, file, png, muse.backend.name, flags, io);
@@ -113,7 +126,7 @@ function announce(
   file: WrittenFile,
   png: Uint8Array,
   device: string,
-  flags: GenerateFlags,
+  flags: OutputFlags,
   io: Io,
 ): void {
   const unchanged = file.isUnchanged ? '  (there already, the same bytes)' : '';
@@ -131,12 +144,17 @@ async function writeTokens(
   trace: Trace,
   imageName: string,
   destination: Destination,
-  job: GenerateJob,
+  job: ImageJob,
   force?: boolean,
 ): Promise<string> {
-  const bytes = encodeTokensFile({ grid: image.grid, steps: trace.steps });
+  const { base, grid } = image;
+  const bytes = encodeTokensFile({
+    grid: (base ?? image).grid,
+    steps: trace.steps.base,
+    ...(base && { superRes: { grid, steps: trace.steps['super-res'] } }),
+  });
   const { folder, file } = destination;
-  const isOnly = job.requests.length === 1 && (job.requests[0]!.count ?? 1) === 1;
+  const isOnly = job.numImages === 1;
   if (file === undefined) return (await writeTo({ folder }, `${imageName}.json`, bytes, force)).path;
   if (isOnly) return (await writeTo(destination, '', bytes, force)).path;
   const stem = basename(file).replace(/\.json$/i, '');
@@ -146,9 +164,10 @@ async function writeTokens(
 function gifOf(previews: readonly RgbaImage[]): Uint8Array {
   const { width, height } = previews[0]!;
   const factor = Math.max(1, Math.ceil(GIF_SIDE / Math.max(width, height)));
+  const frameMs = Math.min(FRAME_MS, ALL_FRAMES_MS / previews.length);
   const frames = previews.map((preview, i) => ({
     image: enlarge(preview, factor),
-    delayMs: i === previews.length - 1 ? LAST_FRAME_MS : FRAME_MS,
+    delayMs: i === previews.length - 1 ? LAST_FRAME_MS : frameMs,
   }));
   return encodeGif(frames);
 }

@@ -1,4 +1,5 @@
-import { readInput, resolveDestination, writeTo } from '../output/files.js';
+import { readImage } from '../input/readImage.js';
+import { resolveDestination, stemOf, writeTo } from '../output/files.js';
 import { encodeTokensFile } from '../output/tokensFile.js';
 import type { Io } from '../terminal/io.js';
 import { ProgressLine } from '../terminal/progressLine.js';
@@ -11,12 +12,10 @@ export interface EncodeImageFlags extends ModelFlags {
   readonly force?: boolean;
 }
 
-/** `muse encode-image`: a PNG file to the ids of its tokens, as JSON on stdout or in a file. */
+/** `muse encode-image`: an image to the ids of its tokens, as JSON on stdout or in a file. */
 export async function encodeImage(path: string, flags: EncodeImageFlags, io: Io, signal: AbortSignal): Promise<void> {
   const { output: value, force } = flags;
-  const bytes = await readInput('image', path);
-  const { decodePng } = await import('@muse/muse');
-  const image = decodePng(bytes);
+  const image = await readImage('image', path);
   const request = { option: '--output', value, extension: '.json', numFiles: 1, force };
   const destination = value === undefined ? undefined : await resolveDestination(request);
   const progress = new ProgressLine(io, flags.quiet);
@@ -29,8 +28,7 @@ export async function encodeImage(path: string, flags: EncodeImageFlags, io: Io,
       io.out(new TextDecoder().decode(json));
       return;
     }
-    const name = `${path.replace(/^.*[\\/]/, '').replace(/\.[^.]*$/, '')}.json`;
-    const file = await writeTo(destination, name, json, force);
+    const file = await writeTo(destination, `${stemOf(path)}.json`, json, force);
     io.out(`${shortPath(file.path)}  ${grid[0]} × ${grid[1]} tokens\n`);
   } finally {
     progress.clear();

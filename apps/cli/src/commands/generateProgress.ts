@@ -1,25 +1,34 @@
-import type { GenerationStep } from '@muse/muse';
+import type { GenerationStep, StageName } from '@muse/muse';
 import { duration } from '../terminal/duration.js';
 import type { ProgressLine } from '../terminal/progressLine.js';
 
-/** What, how far, how long still: over all images of all prompts. */
+/** What, how far, how long still: over all images of a command. */
 export class GenerateProgress {
   readonly #progress: ProgressLine;
   readonly #numImages: number;
+  readonly #stages: readonly StageName[];
   readonly #startMs = performance.now();
   #numDone = 0;
 
-  constructor(progress: ProgressLine, numImages: number) {
+  /** @param stages those that have their turn on each image; each is taken to last as long */
+  constructor(progress: ProgressLine, numImages: number, stages: readonly StageName[] = ['base']) {
     this.#progress = progress;
     this.#numImages = numImages;
+    this.#stages = stages;
   }
 
-  step({ step, numSteps }: GenerationStep): void {
-    const done = this.#numDone + step / numSteps;
+  step({ step, numSteps, stage, window, numWindows }: GenerationStep): void {
+    const stagesDone = this.#stages.indexOf(stage) + step / numSteps;
+    const done = this.#numDone + (window + stagesDone / this.#stages.length) / numWindows;
     const elapsedMs = performance.now() - this.#startMs;
     const left = duration((elapsedMs / done) * (this.#numImages - done));
-    const image = this.#numImages > 1 ? `Image ${this.#numDone + 1} of ${this.#numImages}: s` : 'S';
-    this.#progress.update(`${image}tep ${step} of ${numSteps}, ${left} left`);
+    const where = [
+      this.#numImages > 1 && `image ${this.#numDone + 1} of ${this.#numImages}`,
+      numWindows > 1 && `window ${window + 1} of ${numWindows}`,
+      stage === 'super-res' && 'super-resolution',
+    ].filter((part) => part !== false);
+    const text = `${where.join(', ')}${where.length > 0 ? ': ' : ''}step ${step} of ${numSteps}, ${left} left`;
+    this.#progress.update(text[0]!.toUpperCase() + text.slice(1));
   }
 
   imageDone(): void {

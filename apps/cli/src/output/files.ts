@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rm, stat } from 'node:fs/promises';
-import { dirname, extname, join, resolve } from 'node:path';
+import { dirname, extname, join, parse, resolve } from 'node:path';
 import { UsageError } from '../errors.js';
+import { clip } from './slug.js';
 
 /** Why the system refused, in words. */
 function reason(error: unknown): string {
@@ -29,6 +30,11 @@ export async function readInput(what: string, path: string): Promise<Uint8Array>
   } catch (error) {
     throw new UsageError(`${what} ${path} can't be read: ${reason(error)}`, { cause: error });
   }
+}
+
+/** A file's name without folder and extension, short enough to be a part of another's. */
+export function stemOf(path: string): string {
+  return clip(parse(path).name);
 }
 
 async function kindOf(path: string): Promise<'file' | 'folder' | 'none'> {

@@ -14,12 +14,30 @@ export interface ImageRecord {
   readonly device: string;
   readonly seed: number;
   readonly settings: GenerationSettings;
+  /** Of an image that was made from another one. */
+  readonly edit?: EditRecord;
+}
+
+/** Commands that make an image from another one. */
+export type EditVerb = 'inpaint' | 'outpaint' | 'edit' | 'variations' | 'upscale';
+
+/** What was done to an image, beside the settings. */
+export interface EditRecord {
+  /** The command. */
+  readonly verb: EditVerb;
+  /** Name of the input's file, without its folder. */
+  readonly input: string;
+  /** Of `inpaint`: name of the mask's file. */
+  readonly mask?: string;
+  /** Of `inpaint`: x, y, width, height. */
+  readonly box?: readonly number[];
 }
 
 /** Text chunks of an image: the record, and the prompt where other programs look for it. */
 export function recordChunks(record: ImageRecord): Record<string, string> {
+  const { prompt } = record.settings;
   return {
-    Description: record.settings.prompt,
+    ...(prompt !== '' && { Description: prompt }),
     Software: 'muse',
     [RECORD_KEYWORD]: JSON.stringify(record),
   };
@@ -39,6 +57,11 @@ export function readRecord(chunks: Readonly<Record<string, string>>, path: strin
   if (text === undefined)
     throw new UsageError(`--from: ${path} says nothing of how it was made; muse made no such image`);
   const record = parseObject(text);
+  const edit = record?.edit as Partial<EditRecord> | undefined;
+  if (edit) {
+    const made = `${path} was made of ${edit.input} by muse ${edit.verb}`;
+    throw new UsageError(`--from: ${made}: only images of muse generate can be repeated`);
+  }
   const settings = record?.settings;
   const isRecord =
     record?.formatVersion === 1 &&

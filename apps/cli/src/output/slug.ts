@@ -1,4 +1,4 @@
-/** Longest slug in bytes of UTF-8; with seed, suffix and extension names stay far below the 255 of file systems. */
+/** Longest part of a name in bytes of UTF-8; with seed, suffix and extension names stay far below the 255 of file systems. */
 const MAX_BYTES = 100;
 
 /**
@@ -11,10 +11,15 @@ export function slug(text: string): string {
     .replace(/\p{M}+/gu, '')
     .toLowerCase()
     .match(/[\p{L}\p{N}]+/gu);
+  return clip((words ?? []).join('-')).replace(/-+$/, '') || 'image';
+}
+
+/** The start of a text that is at most `MAX_BYTES` long. */
+export function clip(text: string): string {
   let out = '';
-  for (const character of (words ?? []).join('-')) {
+  for (const character of text) {
     if (Buffer.byteLength(out + character) > MAX_BYTES) break;
     out += character;
   }
-  return out.replace(/-+$/, '') || 'image';
+  return out;
 }
