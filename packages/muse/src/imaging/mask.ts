@@ -19,9 +19,9 @@ export function maskFromRgba(image: RgbaImage): MaskImage {
   const { width, height, data } = image;
   const mask = new Uint8Array(width * height);
   for (let i = 0; i < mask.length; i++) {
-    // Rec. 601 luma, as image editors turn colours to grey.
-    const luma = 0.299 * data[4 * i]! + 0.587 * data[4 * i + 1]! + 0.114 * data[4 * i + 2]!;
-    mask[i] = luma >= HALF || data[4 * i + 3]! < HALF ? 1 : 0;
+    // Rec. 601 luma in thousandths, as image editors turn colours to grey.
+    const luma = 299 * data[4 * i]! + 587 * data[4 * i + 1]! + 114 * data[4 * i + 2]!;
+    mask[i] = luma >= 1000 * HALF || data[4 * i + 3]! < HALF ? 1 : 0;
   }
   return { width, height, data: mask };
 }

@@ -31,7 +31,7 @@ export function clampIndex(index: number, length: number): number {
 /** The smallest square around a whole image, with the image in its middle. */
 export function squareAround({ width, height }: ImageSize): Region {
   const side = Math.max(width, height);
-  return { x: -Math.floor((side - width) / 2), y: -Math.floor((side - height) / 2), width: side, height: side };
+  return { x: Math.floor((width - side) / 2), y: Math.floor((height - side) / 2), width: side, height: side };
 }
 
 /** A window's side is at most this many times what is to be repainted in it: past it, detail is worth more than context. */
@@ -57,7 +57,7 @@ export function windowAround(box: Region, image: ImageSize, modelSize: number): 
 }
 
 function windowStart(boxStart: number, boxLength: number, imageLength: number, side: number): number {
-  if (side >= imageLength) return -Math.floor((side - imageLength) / 2);
+  if (side >= imageLength) return Math.floor((imageLength - side) / 2);
   const centred = boxStart - Math.floor((side - boxLength) / 2);
   return Math.min(Math.max(centred, 0), imageLength - side);
 }
