@@ -1,10 +1,12 @@
-"""Trains the tokenizer (VQGAN) or the base model (transformer and text encoder together), on one GPU, many, or none.
+"""Trains the tokenizer (VQGAN), the base model (transformer and text encoder together) or the super-resolution model, on one
+GPU, many, or none.
 
     python train.py tokenizer --config tokenizer.json --data images/ --model model/ --run-folder runs/tokenizer
     torchrun --nproc_per_node 8 train.py base --config base.json --data images/ --model model/ --run-folder runs/base
+    torchrun --nproc_per_node 8 train.py super-res --config super-res.json --data images/ --model model/ --run-folder runs/super-res
 
 `model` is the model folder of the TypeScript packages: vqgan/, text_encoder/, transformer/ with config.json and
-model.safetensors each. What is there is trained on; what is missing starts from the config. `run-folder` holds state.pt (from which
+model.safetensors each; of a cascade also super_res_vqgan/ and super_res_transformer/. What is there is trained on; what is missing starts from the config. `run-folder` holds state.pt (from which
 an interrupted run goes on, by the same command) and metrics.jsonl.
 """
 import argparse
@@ -19,9 +21,10 @@ import torch
 from base_task import BaseTask
 from optimization import RunSettings, learning_rate_at
 from processes import Processes
+from super_res_task import SuperResTask
 from tokenizer_task import TokenizerTask
 
-TASKS = {"tokenizer": TokenizerTask, "base": BaseTask}
+TASKS = {"tokenizer": TokenizerTask, "base": BaseTask, "super-res": SuperResTask}
 
 
 def train(task, s: RunSettings, run: pathlib.Path, processes: Processes, log_every: int) -> dict:
@@ -96,18 +99,36 @@ def export(task, model: pathlib.Path, processes: Processes) -> None:
     processes.wait()
 
 
+SAMPLING = {
+    "numSteps": 16, "guidanceScale": 2, "guidanceSchedule": "linear", "sampleTemperature": 1,
+    "choiceTemperature": [2, 0], "order": "confidence", "maskSchedule": "cosine",
+}  # fmt: skip
+
+
 def write_index(model: pathlib.Path) -> None:
-    components = {"vqgan": "VQGAN", "text_encoder": "T5Encoder", "transformer": "MaskedTransformer"}
-    index = model / "model_index.json"
-    if index.exists() or not all((model / name / "model.safetensors").exists() for name in components):
+    """Of the base once its components are there, and of the second stage once its are; what is written stays."""
+    path = model / "model_index.json"
+    base = {"vqgan": "VQGAN", "text_encoder": "T5Encoder", "transformer": "MaskedTransformer"}
+    super_res = {"super_res_transformer": "SuperResTransformer", "super_res_vqgan": "VQGAN"}
+    has = lambda components: all((model / name / "model.safetensors").exists() for name in components)
+
+    def image_size(vqgan: str) -> list[int]:
+        return [json.loads((model / vqgan / "config.json").read_text())["imageSize"]] * 2
+
+    if not has(base):
         return
-    side = json.loads((model / "vqgan" / "config.json").read_text())["imageSize"]
-    sampling = {
-        "numSteps": 16, "guidanceScale": 2, "guidanceSchedule": "linear", "sampleTemperature": 1,
-        "choiceTemperature": [2, 0], "order": "confidence", "maskSchedule": "cosine",
-    }  # fmt: skip
-    fields = {"format": "muse", "formatVersion": 1, "name": model.resolve().name, "license": "unknown"}
-    index.write_text(json.dumps({**fields, "components": components, "sampling": sampling, "imageSize": [side, side]}, indent=2) + "\n")
+    if path.exists():
+        index = json.loads(path.read_text())
+    else:
+        index = {
+            "format": "muse", "formatVersion": 1, "name": model.resolve().name, "license": "unknown",
+            "components": base, "sampling": SAMPLING, "imageSize": image_size("vqgan"),
+        }  # fmt: skip
+    if has(super_res) and not super_res.keys() <= index["components"].keys():
+        index["components"] |= super_res
+        index["superResSampling"] = {**SAMPLING, "numSteps": 8, "guidanceScale": 1}
+        index["superResImageSize"] = image_size("super_res_vqgan")
+    path.write_text(json.dumps(index, indent=2) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> dict:
@@ -120,6 +141,7 @@ def main(arguments: list[str] | None = None) -> dict:
     ap.add_argument("--precision", choices=["f32", "bf16"], default="f32", help="of the forward pass; weights stay f32")
     ap.add_argument("--workers", type=int, default=4, help="processes that read images, per GPU")
     ap.add_argument("--log-every", type=int, default=10)
+    ap.add_argument("--coarse-data", type=pathlib.Path, help="super-res: the same images, drawn at the coarse size (default: --data, scaled)")
     ap.add_argument("--features", type=pathlib.Path, help="tokenizer: TorchScript network of the perceptual loss, [B, 3, H, W] → activations")
     ap.add_argument("--freeze-text-encoder", action="store_true", help="base: train the transformer alone, as in the paper")
     a = ap.parse_args(arguments)
