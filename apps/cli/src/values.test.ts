@@ -22,6 +22,8 @@ describe('the parsers of options', () => {
     expect(values.choiceTemperature('4.5')).toEqual([4.5, 0]);
     expect(values.choiceTemperature('2,1.5')).toEqual([2, 1.5]);
     expect(values.interval('0.25,1')).toEqual([0.25, 1]);
+    expect([values.unitInterval('0'), values.unitInterval('1')]).toEqual([0, 1]);
+    expect(values.box('-3,0,10,20')).toEqual([-3, 0, 10, 20]);
   });
 
   it.each([
@@ -34,6 +36,8 @@ describe('the parsers of options', () => {
     ['number', values.numberFrom(0), ['-0.1', 'NaN', 'Infinity', '1,5', 'two', '']],
     ['share', values.share, ['0', '1.01', 'NaN', '']],
     ['choice temperature', values.choiceTemperature, ['-1', '1,2,3', '1,', 'a,b', '', 'NaN,0']],
+    ['number in [0, 1]', values.unitInterval, ['-0.1', '1.01', 'NaN', '']],
+    ['box', values.box, ['0,0,1', '0,0,0,1', '0,0,1,-1', '0,0,1.5,1', '0,0,1,1,1', ',,,', 'a', '', '0 0 1 1']],
     ['interval', values.interval, ['1,0.5', '0', '0,1,1', '0,1.1', '-0.1,1', ',']],
   ])('refuse what is no %s', (_, parse, texts) => {
     for (const text of texts) expect(() => parse(text), text).toThrow(InvalidArgumentError);

@@ -13,7 +13,9 @@ beforeAll(async () => {
 afterAll(() => work.remove());
 
 const here = (name: string) => join(work.folder, name);
-const commands = ['generate', 'devices', 'train', 'encode-image', 'decode-tokens', 'encode-text', 'inspect'];
+const editCommands = ['inpaint', 'outpaint', 'edit', 'variations', 'upscale'];
+const otherCommands = ['devices', 'train', 'encode-image', 'decode-tokens', 'encode-text', 'inspect'];
+const commands = ['generate', ...editCommands, ...otherCommands];
 
 describe('muse', () => {
   it('tells its version and its commands', async () => {
@@ -106,6 +108,24 @@ describe('muse encode-image and decode-tokens', () => {
     expect(decodePng(decoded!)).toEqual(decodePng(made!));
   });
 
+  it('decode the stage that is asked for, of a cascade the last', async () => {
+    const model = ['--model', work.cascade];
+    const args = ['--seed', '9', '--steps', '2', '--output', 'fine.png', '--tokens', 'cascade.json'];
+    expect((await work.run(['generate', 'a cat', ...args, ...model])).code).toBe(0);
+    const { grid, steps, superRes } = JSON.parse(await readFile(here('cascade.json'), 'utf8'));
+    expect([grid, steps.length, superRes.grid, superRes.steps.length]).toEqual([[8, 8], 2, [16, 16], 3]);
+    const sides = async (name: string, ...options: string[]) => {
+      const { code, stderr } = await work.run(['decode-tokens', 'cascade.json', '-o', name, ...options, ...model]);
+      expect(code, stderr).toBe(0);
+      return decodePng(await readFile(here(name)));
+    };
+    expect(await sides('last.png')).toEqual(decodePng(await readFile(here('fine.png'))));
+    expect(await sides('coarse.png', '--stage', 'base')).toMatchObject({ width: 16, height: 16 });
+    const wrong = await work.run(['decode-tokens', 'ids.json', '--stage', 'super-res']);
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
+    expect(wrong.stderr).toBe('muse: --stage super-res: ids.json has the tokens of the base stage alone\n');
+  });
+
   it('say which sides an image must have', async () => {
     const { encodePng } = await import('@muse/muse');
     await writeFile(here('odd.png'), encodePng({ width: 3, height: 4, data: new Uint8ClampedArray(48) }));
@@ -146,6 +166,16 @@ describe('muse inspect', () => {
     expect(names).toEqual(['vqgan', 'text_encoder', 'transformer']);
     // Two bytes for each parameter at f16.
     expect(report.sizeBytes).toBe(2 * report.parameters);
+  });
+
+  it('tells both stages of a cascade', async () => {
+    const { code, stdout } = await runMuse(['inspect', work.cascade], { cwd: work.folder });
+    expect(code).toBe(0);
+    expect(stdout).toContain('images    16 × 16, then 32 × 32\n');
+    expect(stdout).toMatch(/^ {10}3 steps, guidance 1 linear/m);
+    expect(stdout).toMatch(/^super_res_transformer +SuperResTransformer /m);
+    const report = JSON.parse((await runMuse(['inspect', work.cascade, '--json'], { cwd: work.folder })).stdout);
+    expect(report).toMatchObject({ superResImageSize: [32, 32], superResSampling: { numSteps: 3 } });
   });
 
   it('refuses what is no model', async () => {

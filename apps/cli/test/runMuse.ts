@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createBackend } from '@muse/backend';
-import { writeTinyModel } from '@muse/tiny-model';
+import { writeTinyCascade, writeTinyModel } from '@muse/tiny-model';
 
 /** The built command, as it is published. */
 export const museJs = fileURLToPath(new URL('../dist/muse.js', import.meta.url));
@@ -52,10 +52,11 @@ export function runMuse(args: readonly string[], options: RunOptions): Promise<R
   });
 }
 
-/** A folder to run in, with a tiny model at `model`. */
+/** A folder to run in, with a tiny model at `model`, and one of two stages at `cascade`. */
 export interface Workplace {
   readonly folder: string;
   readonly model: string;
+  readonly cascade: string;
   /** Runs in the folder; with the tiny model on WebAssembly, which is everywhere, unless told otherwise. */
   run(args: readonly string[], options?: Partial<RunOptions>): Promise<Run>;
   remove(): Promise<void>;
@@ -65,10 +66,14 @@ export async function makeWorkplace(): Promise<Workplace> {
   const root = await mkdtemp(join(tmpdir(), 'muse-cli-'));
   const folder = await mkdtemp(join(root, 'work-'));
   const model = join(root, 'model');
-  await writeTinyModel(await createBackend({ device: 'wasm' }), model);
+  const cascade = join(root, 'cascade');
+  const backend = await createBackend({ device: 'wasm' });
+  await writeTinyModel(backend, model);
+  await writeTinyCascade(backend, cascade);
   return {
     folder,
     model,
+    cascade,
     run: (args, options) => {
       const defaults = { '--model': model, '--device': 'wasm' };
       const added = Object.entries(defaults).filter(([option]) => !args.includes(option));

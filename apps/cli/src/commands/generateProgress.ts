@@ -11,7 +11,7 @@ export class GenerateProgress {
   #numDone = 0;
 
   /** @param stages those that have their turn on each image; each is taken to last as long */
-  constructor(progress: ProgressLine, numImages: number, stages: readonly StageName[] = ['base']) {
+  constructor(progress: ProgressLine, numImages: number, stages: readonly StageName[]) {
     this.#progress = progress;
     this.#numImages = numImages;
     this.#stages = stages;

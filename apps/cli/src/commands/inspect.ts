@@ -21,6 +21,8 @@ interface ModelReport {
   readonly license: string;
   readonly imageSize: ModelIndex['imageSize'];
   readonly sampling: ModelIndex['sampling'];
+  readonly superResImageSize?: ModelIndex['superResImageSize'];
+  readonly superResSampling?: ModelIndex['superResSampling'];
   readonly components: readonly ComponentReport[];
   readonly parameters: number;
   readonly sizeBytes: number;
@@ -53,7 +55,7 @@ export async function inspect(model: string, { json = false }: { json?: boolean 
       await checkpoint.close();
     }
   }
-  const { name, license, imageSize, sampling } = folder.index;
+  const { name, license, imageSize, sampling, superResImageSize, superResSampling } = folder.index;
   const total = (field: 'parameters' | 'sizeBytes') => components.reduce((sum, one) => sum + one[field], 0);
   const report: ModelReport = {
     location: source.location,
@@ -61,6 +63,7 @@ export async function inspect(model: string, { json = false }: { json?: boolean 
     license,
     imageSize,
     sampling,
+    ...(superResSampling && { superResImageSize, superResSampling }),
     components,
     parameters: total('parameters'),
     sizeBytes: total('sizeBytes'),
@@ -88,14 +91,23 @@ function describe(report: ModelReport): string {
       .join('  ')
       .trimEnd(),
   );
-  const { numSteps, guidanceScale, guidanceSchedule, order, maskSchedule } = report.sampling;
-  const [height, width] = report.imageSize;
+  const { imageSize, sampling, superResImageSize, superResSampling } = report;
   return `${[
     `${report.name}  (${report.location})`,
     `licence   ${report.license}`,
-    `images    ${width} × ${height}`,
-    `sampling  ${numSteps} steps, guidance ${guidanceScale} ${guidanceSchedule}, ${maskSchedule} masks, ${order} order`,
+    `images    ${describeSize(imageSize)}${superResImageSize ? `, then ${describeSize(superResImageSize)}` : ''}`,
+    `sampling  ${describeSampling(sampling)}`,
+    ...(superResSampling ? [`          ${describeSampling(superResSampling)}`] : []),
     '',
     ...table,
   ].join('\n')}\n`;
+}
+
+function describeSize([height, width]: ModelIndex['imageSize']): string {
+  return `${width} × ${height}`;
+}
+
+function describeSampling(sampling: ModelIndex['sampling']): string {
+  const { numSteps, guidanceScale, guidanceSchedule, order, maskSchedule } = sampling;
+  return `${numSteps} steps, guidance ${guidanceScale} ${guidanceSchedule}, ${maskSchedule} masks, ${order} order`;
 }

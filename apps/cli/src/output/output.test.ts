@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from '../errors.js';
 import { type ImageRecord, readRecord, recordChunks } from './record.js';
 import { enlarge, makeSheet } from './sheet.js';
-import { slug } from './slug.js';
+import { clip, slug } from './slug.js';
 import { encodeTokensFile, parseTokensFile } from './tokensFile.js';
 
 describe('slug', () => {
@@ -27,6 +27,13 @@ describe('slug', () => {
   });
 });
 
+describe('clip', () => {
+  it('leaves short names and never cuts a character in two', () => {
+    expect(clip('IMG 20.1 (2)')).toBe('IMG 20.1 (2)');
+    expect(clip(`a${'猫'.repeat(100)}`)).toBe(`a${'猫'.repeat(33)}`);
+  });
+});
+
 describe('the record of an image', () => {
   const settings: GenerationSettings = { prompt: 'a "cat" 🐈', ...defaultSamplingSettings };
   const record: ImageRecord = { formatVersion: 1, model: 'm', modelName: 'tiny', device: 'cpu', seed: 7, settings };
@@ -38,6 +45,17 @@ describe('the record of an image', () => {
       device: 'cpu',
       options: { ...settings, seed: 7 },
     });
+  });
+
+  it('says of an edit what it was made of, and is not repeated without it', () => {
+    const edit = { verb: 'inpaint', input: 'dog.jpg', box: [1, 2, 3, 4] } as const;
+    const chunks = recordChunks({ ...record, edit });
+    expect(JSON.parse(chunks.muse!)).toMatchObject({ edit, settings });
+    expect(() => readRecord(chunks, 'x.png')).toThrow('x.png was made of dog.jpg by muse inpaint');
+  });
+
+  it('has no description where there is no prompt', () => {
+    expect(recordChunks({ ...record, settings: { ...settings, prompt: '' } })).not.toHaveProperty('Description');
   });
 
   it.each([
@@ -66,6 +84,10 @@ describe('the file of tokens', () => {
     const bytes = encodeTokensFile(file);
     expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual(file);
     expect(parseTokensFile(bytes, 'ids.json')).toEqual(file);
+    const cascade = { ...file, superRes: { grid: [1, 2] as const, steps: [[3, 4]] } };
+    const cascadeBytes = encodeTokensFile(cascade);
+    expect(JSON.parse(new TextDecoder().decode(cascadeBytes))).toEqual(cascade);
+    expect(parseTokensFile(cascadeBytes, 'ids.json')).toEqual(cascade);
   });
 
   it.each([
@@ -78,6 +100,7 @@ describe('the file of tokens', () => {
     '{ "grid": [1, 1], "steps": [["a"]] }',
     '{ "grid": [1, 1], "steps": [[1.5]] }',
     '{ "grid": [0, 1], "steps": [[]] }',
+    '{ "grid": [1, 1], "steps": [[1]], "superRes": { "grid": [2, 2], "steps": [[1]] } }',
   ])('is refused when it is %j', (text) => {
     expect(() => parseTokensFile(new TextEncoder().encode(text), 'ids.json')).toThrow(UsageError);
   });
