@@ -39,7 +39,7 @@ PRESETS = {
 
 
 class MultiAxisAttention(Attention):
-    """HiT (Zhao et al. 2021, arXiv 2106.07631, section 3.1): the first half of the heads attends within blocks of tokens, the
+    """HiT (Zhao et al. 2021, arXiv 2106.07631): the first half of the heads attends within blocks of tokens, the
     second half across the blocks, to the tokens at the same place in each. HiT shares keys and values among heads; here not."""
 
     def __init__(self, c: SuperResTransformerConfig):

@@ -39,12 +39,14 @@ export abstract class MaskedTokenModel<
   protected readonly layers: TransformerLayers;
 
   /**
+   * @param name of the class, for messages: minifiers change the real one
    * @param parameters tensors by name in memory layout, read at each call (so they may be variables in training);
    * `dispose` frees them
    * @param specs what must be there
    * @throws WeightError that names the parameters which are missing
    */
   constructor(
+    name: string,
     readonly backend: Backend,
     readonly config: Config,
     readonly parameters: Parameters,
@@ -53,10 +55,9 @@ export abstract class MaskedTokenModel<
     this.maskTokenId = config.codebookSize;
     this.seqLen = config.latentSize ** 2;
     this.layers = new TransformerLayers(backend, parameters, config.numHeads);
-    const missing = specs.filter(({ name }) => !parameters.has(name));
+    const missing = specs.map((spec) => spec.name).filter((needed) => !parameters.has(needed));
     if (missing.length > 0) {
-      const names = missing.map(({ name }) => name).join(', ');
-      throw new WeightError(place(this.constructor.name), `expected parameters ${names}, got none`);
+      throw new WeightError(place(name), `expected parameters ${missing.join(', ')}, got none`);
     }
   }
 

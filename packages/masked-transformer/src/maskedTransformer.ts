@@ -29,7 +29,7 @@ export class MaskedTransformer extends MaskedTokenModel<MaskedTransformerConfig,
    * @throws WeightError that names the parameters which are missing
    */
   constructor(backend: Backend, config: MaskedTransformerConfig, parameters: Parameters) {
-    super(backend, config, parameters, maskedTransformerParameters(config));
+    super('MaskedTransformer', backend, config, parameters, maskedTransformerParameters(config));
   }
 
   /**

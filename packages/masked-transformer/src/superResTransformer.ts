@@ -47,7 +47,7 @@ export class SuperResTransformer extends MaskedTokenModel<
    * @throws WeightError that names the parameters which are missing
    */
   constructor(backend: Backend, config: SuperResTransformerConfig, parameters: Parameters) {
-    super(backend, config, parameters, superResTransformerParameters(config));
+    super('SuperResTransformer', backend, config, parameters, superResTransformerParameters(config));
     this.#grid = { side: config.latentSize, blockSize: config.blockSize };
   }
 

@@ -40,9 +40,9 @@ export interface MultiAxisOptions {
 }
 
 /**
- * Multi-axis attention (HiT, Zhao et al. 2021, arXiv 2106.07631, section 3.1): the first half of the heads attends within
- * each block, the second half across the blocks, to the tokens at the same place in each (a dilated grid). Two layers of it
- * connect any two tokens, at S·(P + G) scores per head pair and not S².
+ * Multi-axis attention (Zhao et al. 2021, arXiv 2106.07631: the low-resolution stages of HiT): the first half of the heads
+ * attends within each block, the second half across the blocks, to the tokens at the same place in each (a dilated grid).
+ * Two layers of it connect any two tokens, at S·(P + G) scores per head pair in place of 2·S².
  *
  * HiT shares one key and one value among the heads; here each head has its own, as in the base model.
  *
