@@ -62,12 +62,13 @@ const MAX_SIDE = 32_766;
 export function checkImage(place: ErrorPlace, name: string, image: RgbaImage): void {
   const { width, height, data } = image ?? {};
   const isSide = (side: number) => Number.isSafeInteger(side) && side > 0;
+  if (width > MAX_SIDE || height > MAX_SIDE) {
+    const got = `one of ${width} × ${height}`;
+    throw new ImageError(place, `expected the ${name} to be of at most ${MAX_SIDE} pixels a side, got ${got}`);
+  }
   if (!isSide(width) || !isSide(height) || data?.length !== width * height * 4) {
     const expected = `an RGBA ${name} with width · height · 4 values`;
     throw new ImageError(place, `expected ${expected}, got ${width} × ${height} with ${data?.length} values`);
-  }
-  if (width > MAX_SIDE || height > MAX_SIDE) {
-    throw new ImageError(place, `expected an ${name} of at most ${MAX_SIDE} pixels a side, got ${width} × ${height}`);
   }
 }
 
