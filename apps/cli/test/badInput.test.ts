@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { encodePng } from '@muse/muse';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeWorkplace, type Run, type RunOptions, type Workplace } from './runMuse.js';
 
@@ -13,6 +14,14 @@ beforeAll(async () => {
   await writeFile(file('cut-off.png'), Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0));
   await writeFile(file('no-prompts.txt'), '# nothing here\n\n');
   await writeFile(file('bad-prompts.txt'), 'a cat\na 🐈\n');
+  const image = (width: number, height: number, value: number) =>
+    encodePng({ width, height, data: new Uint8ClampedArray(width * height * 4).fill(255).fill(value, 0, 4) });
+  await writeFile(file('image.png'), image(16, 16, 255));
+  await writeFile(file('other-size.png'), image(16, 12, 255));
+  const black = new Uint8ClampedArray(16 * 16 * 4).map((_, i) => (i % 4 === 3 ? 255 : 0));
+  await writeFile(file('black.png'), encodePng({ width: 16, height: 16, data: black }));
+  await writeFile(file('half.png'), image(16, 16, 9).subarray(0, 60));
+  await writeFile(file('huge.svg'), '<svg xmlns="http://www.w3.org/2000/svg" width="20000" height="20000"/>');
   await writeFile(file('ids.json'), '{ "grid": [1, 2], "steps": [[3, 99]] }');
   await writeFile(file('odd.json'), '{ "grid": [1, 2] }');
 });
@@ -73,10 +82,49 @@ describe('what is wrong is said in one line, with exit code 2, and nothing is wr
     [['generate', 'a cat', '--prompts', 'no-prompts.txt'], 'give one of them'],
     [['generate', '--from', 'absent.png'], "--from absent.png can't be read: no such file or folder"],
     [['generate', '--from', 'not-an-image.png'], 'expected a PNG file, got something else'],
-    [['encode-image', 'not-an-image.png'], 'expected a PNG file, got something else'],
-    [['encode-image', 'cut-off.png'], 'expected a PNG file, got something else'],
+    [
+      ['encode-image', 'not-an-image.png'],
+      'expected a PNG, JPEG, WebP, AVIF, GIF, TIFF or SVG image, got something else',
+    ],
+    [['encode-image', 'cut-off.png'], 'got something else or a damaged one'],
     [['encode-image', 'absent.png'], "image absent.png can't be read"],
-    [['encode-image'], "missing required argument 'image.png'"],
+    [['encode-image'], "missing required argument 'image'"],
+    [['inpaint', 'image.png', 'a cat'], 'one of them is needed, got neither'],
+    [['inpaint', 'image.png', 'a cat', '--box', '0,0,1,1', '--mask', 'black.png'], 'one of them is needed, got both'],
+    [['inpaint', 'image.png', 'a cat', '--box', '0,0,1'], "argument '0,0,1' is invalid. Expected x,y,w,h"],
+    [['inpaint', 'image.png', 'a cat', '--box', '0,0,0,9'], 'w and h of at least 1'],
+    [['inpaint', 'image.png', 'a cat', '--box', '16,0,4,4'], 'expected a box within the image of 16 × 16'],
+    [['inpaint', 'image.png', ' ', '--box', '0,0,1,1'], 'the prompt is empty: say what to draw, as in: muse inpaint'],
+    [['inpaint', 'image.png'], "missing required argument 'prompt'"],
+    [['inpaint', 'absent.jpg', 'a cat', '--box', '0,0,1,1'], "image absent.jpg can't be read: no such file or folder"],
+    [['inpaint', 'not-an-image.png', 'a cat', '--box', '0,0,1,1'], 'got something else or a damaged one'],
+    [['inpaint', 'half.png', 'a cat', '--box', '0,0,1,1'], "image half.png can't be read: "],
+    [['inpaint', 'out', 'a cat', '--box', '0,0,1,1'], "image out can't be read: it is a folder"],
+    [['inpaint', 'huge.svg', 'a cat', '--box', '0,0,1,1'], 'more than 134 megapixels: make it smaller'],
+    [['inpaint', 'image.png', 'a cat', '--mask', 'absent.png'], "--mask absent.png can't be read: no such file"],
+    [['inpaint', 'image.png', 'a cat', '--mask', 'ids.json'], "--mask ids.json can't be read: expected a PNG"],
+    [['inpaint', 'image.png', 'a cat', '--mask', ''], 'Expected a name.'],
+    [['outpaint', 'image.png', 'a cat'], 'say by how many pixels to grow: --left, --right, --top or --bottom'],
+    [['outpaint', 'image.png', 'a cat', '--left', '0'], 'say by how many pixels to grow'],
+    [
+      ['outpaint', 'image.png', 'a cat', '--left', '30000', '--top', '30000'],
+      'the grown image would have 30016 × 30016 pixels: 134 megapixels are the most',
+    ],
+    [['outpaint', 'image.png', 'a cat', '--left', '-1'], 'Expected an integer of at least 0.'],
+    [['outpaint', 'image.png', 'a cat', '--top', '1.5'], 'Expected an integer of at least 0.'],
+    [['edit', 'image.png'], "missing required argument 'prompt'"],
+    [['edit', 'image.png', ''], 'the prompt is empty'],
+    [['edit', 'image.png', 'a cat', '--strength', '0'], 'Expected a number above 0 and at most 1.'],
+    [['edit', 'image.png', 'a cat', '--iterations', '0'], 'Expected an integer of at least 1.'],
+    [['edit', 'image.png', 'a cat', '--steps', '3'], "unknown option '--steps'"],
+    [['edit', 'not-an-image.png', 'a cat'], 'got something else or a damaged one'],
+    [['variations', 'image.png', '--strength', '1.1'], 'Expected a number in [0, 1].'],
+    [['variations', 'image.png', '--strength', '-0.1'], 'Expected a number in [0, 1].'],
+    [['variations', 'image.png', ''], 'the prompt is empty'],
+    [['variations', 'image.png', '--seed', '9007199254740991', '--count', '2'], '--seed: there are no 2 seeds from'],
+    [['variations', 'image.png', '--count', '2', '--output', 'two.png'], 'one file for 2 images: name a folder'],
+    [['variations', 'image.png', '--output', 'image.png'], 'image.png exists already: --force overwrites it'],
+    [['upscale', 'image.png'], "missing required argument 'prompt'"],
     [['decode-tokens', 'odd.json'], 'odd.json: expected { "grid": [h, w]'],
     [['decode-tokens', 'not-an-image.png'], 'not-an-image.png is no JSON file'],
     [['decode-tokens', 'ids.json', '--step', '2'], 'ids.json has 1 step'],
@@ -92,6 +140,37 @@ describe('what is wrong is said in one line, with exit code 2, and nothing is wr
     ['right-to-left text', ['generate', 'قطة'], "expected a prompt of characters in the model's vocabulary, got ق"],
     ['one bad prompt of several', ['generate', '--prompts', 'bad-prompts.txt'], 'got 🐈 (U+1F408)'],
     ['text that is too long', ['encode-text', 'cat '.repeat(14)], 'at most 13 tokens'],
+    [
+      'a mask of another size than the image',
+      ['inpaint', 'image.png', 'a cat', '--mask', 'other-size.png'],
+      "expected a mask of the image's size 16 × 16, got 16 × 12",
+    ],
+    [
+      'a mask of nothing',
+      ['inpaint', 'image.png', 'a cat', '--mask', 'black.png'],
+      'expected a mask with something to repaint, got an empty one',
+    ],
+    [
+      'a canvas larger than images can be',
+      ['outpaint', 'image.png', 'a cat', '--left', '1000000'],
+      'expected the grown image to be of at most 32766 pixels a side, got one of 1000016 × 16',
+    ],
+    [
+      'growth over more windows than there are random numbers for',
+      ['outpaint', 'image.png', 'a cat', '--left', '2000', '--top', '2000'],
+      'expected to grow over at most 32768 windows, got 63001 windows of 16 pixels: grow in steps',
+    ],
+    ['an edit to emoji', ['edit', 'image.png', 'a 🐈'], 'got 🐈 (U+1F408): leave them out'],
+    [
+      'a second stage of a model that has none',
+      ['upscale', 'image.png', 'a cat'],
+      'expected a model with a super-resolution stage, got one without',
+    ],
+    [
+      'settings of a second stage that is not there',
+      ['generate', 'a cat', '--super-res-steps', '3'],
+      'expected a model with a super-resolution stage, got one without',
+    ],
     [
       'ids outside of the codebook',
       ['decode-tokens', 'ids.json'],

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { GeneratedImage, MaskImage, Muse, PipelineOptions, RgbaImage } from '@muse/muse';
 import { UsageError } from '../errors.js';
-import { readImage } from '../input/readImage.js';
+import { checkSize, readImage } from '../input/readImage.js';
 import { stemOf } from '../output/files.js';
 import type { EditRecord } from '../output/record.js';
 import type { Io } from '../terminal/io.js';
@@ -97,6 +97,7 @@ export async function outpaint(
     throw new UsageError('say by how many pixels to grow: --left, --right, --top or --bottom');
   }
   const image = await readImage('image', path);
+  checkSize('the grown image', left + image.width + right, top + image.height + bottom);
   const settings = { ...settingsOf(flags), prompt, left, right, top, bottom };
   const call: Edit['call'] = (muse, options) => muse.outpaint({ ...settings, ...options, image });
   await run({ path, record: { verb: 'outpaint' }, call }, flags, context);

@@ -5,6 +5,15 @@ import { readInput } from '../output/files.js';
 /** Pixels that are read at most: twice those of 8000 × 8000, half a gigabyte as RGBA. */
 const MAX_PIXELS = 2 ** 27;
 
+/** @throws UsageError for an image that would be too large to be read again. @param what for the message */
+export function checkSize(what: string, width: number, height: number): void {
+  if (width * height > MAX_PIXELS) {
+    throw new UsageError(
+      `${what} would have ${width} × ${height} pixels: ${Math.floor(MAX_PIXELS / 1e6)} megapixels are the most`,
+    );
+  }
+}
+
 const FORMATS = 'PNG, JPEG, WebP, AVIF, GIF, TIFF or SVG';
 
 /**
