@@ -21,7 +21,7 @@ export interface MaskedTokenModelConfig {
   readonly labelSmoothing: number;
 }
 
-export const place = (where: string): ErrorPlace => ({ package: 'masked-transformer', in: where });
+const place = (where: string): ErrorPlace => ({ package: 'masked-transformer', in: where });
 
 /**
  * What the base and the super-resolution transformer are to a sampler and to training: from a grid of tokens, some of them
