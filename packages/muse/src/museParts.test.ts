@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Backend, ConfigError, createBackend, WeightError } from '@muse/backend';
 import { nodeFolder } from '@muse/checkpoint/node';
-import { writeTinyModel } from '@muse/tiny-model';
+import { writeTinyCascade, writeTinyModel } from '@muse/tiny-model';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMuse, type LoadProgress, Muse } from './index.js';
 import { loadMuseParts } from './museParts.js';
@@ -17,13 +17,14 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'muse-parts-'));
   spoiled = join(folder, 'spoiled');
   await writeTinyModel(backend, join(folder, 'whole'));
+  await writeTinyCascade(backend, join(folder, 'cascade'));
 });
 
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Loads a copy of the model after `spoil`, expecting an error and no tensor left. */
-async function failure(spoil: () => Promise<void>): Promise<Error> {
-  await cp(join(folder, 'whole'), spoiled, { recursive: true });
+/** Loads a copy of a model after `spoil`, expecting an error and no tensor left. */
+async function failure(spoil: () => Promise<void>, model = 'whole'): Promise<Error> {
+  await cp(join(folder, model), spoiled, { recursive: true });
   await spoil();
   const before = backend.tf.memory().numTensors;
   const error = await Muse.fromPretrained(nodeFolder(spoiled), { backend }).then(
@@ -114,12 +115,56 @@ describe('fromPretrained', () => {
     expect(error.message).toContain('imageSize to be latentSize · downsampleFactor 16, got 32');
   });
 
+  it.each([
+    ['super_res_vqgan', { codebookSize: 19 }, 'super_res_vqgan'],
+    ['super_res_transformer', { coarseLatentSize: 9 }, 'super_res_transformer'],
+  ])('names the weights of %s that do not fit its config', async (component, fields, message) => {
+    const error = await failure(
+      () => editJson(`${component}/config.json`, (json) => void Object.assign(json, fields)),
+      'cascade',
+    );
+    expect(error).toBeInstanceOf(WeightError);
+    expect(error.message).toContain(message);
+  });
+
+  it('refuses a second stage that does not fit, is of another class or is not whole', async () => {
+    const spoilt = async (edit: (json: Record<string, unknown>) => void) =>
+      (await failure(() => editJson('model_index.json', edit), 'cascade')).message;
+    const size = await spoilt((json) => {
+      json.superResImageSize = [64, 32];
+    });
+    expect(size).toContain('superResImageSize to be latentSize · downsampleFactor 32, got 64');
+    const other = await spoilt((json) => {
+      json.components = { ...(json.components as object), super_res_transformer: 'MaskedTransformer' };
+    });
+    expect(other).toContain('component super_res_transformer to be SuperResTransformer, got MaskedTransformer');
+    const half = await spoilt((json) => {
+      json.superResSampling = undefined;
+    });
+    expect(half).toContain('expected superResSampling to be an object');
+  });
+
   it('takes no path where there are no files', async () => {
     await expect(Muse.fromPretrained('some/path')).rejects.toThrow('expected a FolderSource');
   });
 });
 
 describe('createMuse', () => {
+  it('refuses parts of a second stage that the base or the index knows nothing of', async () => {
+    const whole = await loadMuseParts(nodeFolder(join(folder, 'whole')), { backend });
+    const cascade = await loadMuseParts(nodeFolder(join(folder, 'cascade')), { backend });
+    const both = 'expected a super-resolution stage in parts and index or in neither';
+    expect(() => createMuse({ ...whole, superRes: cascade.superRes })).toThrow(both);
+    expect(() => createMuse({ ...whole, index: cascade.index })).toThrow(both);
+    const { transformer } = cascade.superRes!;
+    const swapped = { ...cascade, superRes: { transformer, vqgan: cascade.vqgan } };
+    expect(() => createMuse(swapped)).toThrow(
+      "super-resolution transformer's codebookSize to be its VQGAN's 13, got 17",
+    );
+    await createMuse(whole).dispose();
+    await createMuse(cascade).dispose();
+  });
+
   it('makes the same images of the same parts', async () => {
     const parts = await loadMuseParts(nodeFolder(join(folder, 'whole')), { backend });
     const made = createMuse(parts);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { maskFromBox, resize } from '../src/index.js';
+import { maskFromBox } from '../src/index.js';
 import { Muse } from '../src/node/index.js';
-import { changedOutside, noise, opaqueNoise, someMask } from './pictures.js';
+import { changedOutside, noise, someMask } from './pictures.js';
 
 let muse: Muse;
 const prompt = 'a red apple, flat style';
@@ -28,7 +28,8 @@ describe('the bundled model', () => {
   });
 
   it('inpaints a picture of 8000 × 8000', async () => {
-    const image = resize(opaqueNoise(1, 40, 40), 8000, 8000);
+    const image = { width: 8000, height: 8000, data: new Uint8ClampedArray(8000 * 8000 * 4).fill(200) };
+    for (let i = 0; i < image.data.length; i += 4099) image.data[i] = i % 251;
     const box = { x: 7000, y: 100, width: 120, height: 90 };
     const edited = await muse.inpaint({ image, mask: maskFromBox(box, image), prompt, seed: 1, numSteps: 2 });
     expect([edited.width, edited.height]).toEqual([8000, 8000]);

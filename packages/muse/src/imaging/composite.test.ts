@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { changedOutside, noise, opaqueNoise, pixel, someMask } from '../../test/pictures.js';
 import { composite, type MaskImage, maskFromBox, type RgbaImage } from '../index.js';
 import { fillMasked } from './composite.js';
-import { nearestKnown } from './nearestKnown.js';
+import { indexOf, nearestKnown } from './nearestKnown.js';
 
 const copy = (image: RgbaImage) => ({ ...image, data: image.data.slice() });
 const wholeOf = ({ width, height }: RgbaImage) => ({ x: 0, y: 0, width, height });
@@ -19,11 +19,12 @@ function slowDistance({ width, data }: MaskImage, x: number, y: number): number 
 describe('nearestKnown', () => {
   it.each([0, 1, 2, 3, 5, 6, 7, 8])('finds the nearest known pixel of every masked one (%i)', (seed) => {
     const mask = someMask(seed, 23, 17);
-    const { box, dx, dy } = nearestKnown(mask)!;
+    const near = nearestKnown(mask)!;
+    const { dx, dy } = near;
     for (let y = 0; y < 17; y++) {
       for (let x = 0; x < 23; x++) {
         if (mask.data[y * 23 + x] === 0) continue;
-        const at = (y - box.y) * box.width + x - box.x;
+        const at = indexOf(near, x, y);
         expect(mask.data[(y + dy[at]!) * 23 + x + dx[at]!]).toBe(0);
         expect(Math.hypot(dx[at]!, dy[at]!)).toBeCloseTo(slowDistance(mask, x, y), 9);
       }

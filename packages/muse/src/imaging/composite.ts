@@ -1,6 +1,6 @@
 import type { RgbaImage } from '../image.js';
 import type { MaskImage } from './mask.js';
-import { type NearestKnown, nearestKnown } from './nearestKnown.js';
+import { indexOf, type NearestKnown, nearestKnown } from './nearestKnown.js';
 import { intersect, type Region } from './region.js';
 
 /** An image that is being made: its pixels may be written. */
@@ -14,12 +14,13 @@ export interface Canvas {
 export function fillMasked({ width, data }: Canvas, near: NearestKnown | undefined): void {
   if (!near) return;
   const { box, dx, dy } = near;
-  for (let y = 0; y < box.height; y++) {
-    for (let x = 0; x < box.width; x++) {
-      const at = y * box.width + x;
+  for (let y = box.y; y < box.y + box.height; y++) {
+    for (let x = box.x; x < box.x + box.width; x++) {
+      const at = indexOf(near, x, y);
       if (dx[at] === 0 && dy[at] === 0) continue;
-      const from = 4 * ((box.y + y + dy[at]!) * width + box.x + x + dx[at]!);
-      data.copyWithin(4 * ((box.y + y) * width + box.x + x), from, from + 4);
+      const to = 4 * (y * width + x);
+      const from = to + 4 * (dy[at]! * width + dx[at]!);
+      for (let c = 0; c < 4; c++) data[to + c] = data[from + c]!;
     }
   }
 }
@@ -55,7 +56,7 @@ export function composite(canvas: Canvas, picture: RgbaImage, mask: MaskImage, o
 /** To the nearest known pixel; infinite where none is. */
 function distance(near: NearestKnown | undefined, x: number, y: number): number {
   if (!near) return Number.POSITIVE_INFINITY;
-  const at = (y - near.box.y) * near.box.width + x - near.box.x;
+  const at = indexOf(near, x, y);
   return Math.hypot(near.dx[at]!, near.dy[at]!);
 }
 

@@ -45,9 +45,7 @@ export function maskFromBox(box: Region, { width, height }: ImageSize): MaskImag
     throw new ConfigError(place, `expected a box within the image of ${width} × ${height}, got [${sides}]`);
   }
   const data = new Uint8Array(width * height);
-  for (let y = inside.y; y < inside.y + inside.height; y++) {
-    data.fill(1, y * width + inside.x, y * width + inside.x + inside.width);
-  }
+  fillBox(data, width, inside);
   return { width, height, data };
 }
 
@@ -58,32 +56,61 @@ export function checkMask(place: ErrorPlace, mask: MaskImage, image: ImageSize):
     const got = `${width} × ${height} with ${data?.length} values`;
     throw new ImageError(place, `expected a mask of the image's size ${image.width} × ${image.height}, got ${got}`);
   }
-  if (data.every((value) => value === 0)) {
+  if (!maskBox(mask)) {
     throw new ImageError(place, 'expected a mask with something to repaint, got an empty one');
   }
 }
 
 /** The smallest rectangle that holds all that is masked; undefined if nothing is. */
 export function maskBox({ width, height, data }: MaskImage): Region | undefined {
+  // Plain loops: there may be 10⁸ pixels.
   let [left, right, top, bottom] = [width, -1, -1, -1];
   for (let y = 0; y < height; y++) {
-    const row = data.subarray(y * width, (y + 1) * width);
-    const first = row.findIndex((value) => value !== 0);
-    if (first < 0) continue;
+    const start = y * width;
+    let first = 0;
+    while (first < width && data[start + first] === 0) first++;
+    if (first === width) continue;
+    let last = width - 1;
+    while (data[start + last] === 0) last--;
     if (top < 0) top = y;
     bottom = y;
     left = Math.min(left, first);
-    right = Math.max(
-      right,
-      row.findLastIndex((value) => value !== 0),
-    );
+    right = Math.max(right, last);
   }
   return bottom < 0 ? undefined : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
 }
 
-/** The tokens that a pixel of a region lies in, along one axis: more than one where token and pixel edges don't meet. */
-function tokensOf(pixel: number, length: number, numTokens: number): [first: number, end: number] {
-  return [Math.floor((pixel * numTokens) / length), Math.ceil(((pixel + 1) * numTokens) / length)];
+/** The pixels of a region, along one axis, that a token shares something with, however small a part. */
+function pixelsOf(token: number, numTokens: number, length: number): [first: number, end: number] {
+  return [Math.floor((token * length) / numTokens), Math.ceil(((token + 1) * length) / numTokens)];
+}
+
+/** Calls `use` with each token of a grid over a region and the rectangle of pixels that it shares something with. */
+function eachToken(
+  [h, w]: readonly [height: number, width: number],
+  region: Region,
+  use: (token: number, pixels: Region) => void,
+): void {
+  for (let row = 0; row < h; row++) {
+    const [top, bottom] = pixelsOf(row, h, region.height);
+    for (let column = 0; column < w; column++) {
+      const [left, right] = pixelsOf(column, w, region.width);
+      const pixels = { x: region.x + left, y: region.y + top, width: right - left, height: bottom - top };
+      use(row * w + column, pixels);
+    }
+  }
+}
+
+/** Whether any pixel of a rectangle is masked; beyond the image its edge is repeated. */
+function isAnyMasked({ width, height, data }: MaskImage, pixels: Region): boolean {
+  const left = clampIndex(pixels.x, width);
+  const right = clampIndex(pixels.x + pixels.width - 1, width);
+  const top = clampIndex(pixels.y, height);
+  const bottom = clampIndex(pixels.y + pixels.height - 1, height);
+  for (let y = top; y <= bottom; y++) {
+    for (let at = y * width + left; at <= y * width + right; at++) if (data[at] !== 0) return true;
+  }
+  return false;
 }
 
 /**
@@ -96,20 +123,13 @@ function tokensOf(pixel: number, length: number, numTokens: number): [first: num
  */
 export function tokenMask(
   mask: MaskImage,
-  [h, w]: readonly [height: number, width: number],
+  grid: readonly [height: number, width: number],
   region: Region = { x: 0, y: 0, width: mask.width, height: mask.height },
 ): Uint8Array {
-  const tokens = new Uint8Array(h * w);
-  const columns = Array.from({ length: region.width }, (_, x) => tokensOf(x, region.width, w));
-  for (let y = 0; y < region.height; y++) {
-    const [top, bottom] = tokensOf(y, region.height, h);
-    const start = clampIndex(region.y + y, mask.height) * mask.width;
-    for (let x = 0; x < region.width; x++) {
-      if (mask.data[start + clampIndex(region.x + x, mask.width)] === 0) continue;
-      const [left, right] = columns[x]!;
-      for (let row = top; row < bottom; row++) tokens.fill(1, row * w + left, row * w + right);
-    }
-  }
+  const tokens = new Uint8Array(grid[0] * grid[1]);
+  eachToken(grid, region, (token, pixels) => {
+    if (isAnyMasked(mask, pixels)) tokens[token] = 1;
+  });
   return tokens;
 }
 
@@ -121,20 +141,17 @@ export function tokenMask(
  */
 export function maskFromTokens(
   tokens: Uint8Array,
-  [h, w]: readonly [height: number, width: number],
+  grid: readonly [height: number, width: number],
   region: Region,
   { width, height }: ImageSize,
 ): MaskImage {
   const data = new Uint8Array(width * height);
-  const inside = intersect(region, { width, height });
-  for (let y = inside.y; y < inside.y + inside.height; y++) {
-    const [top, bottom] = tokensOf(y - region.y, region.height, h);
-    for (let x = inside.x; x < inside.x + inside.width; x++) {
-      const [left, right] = tokensOf(x - region.x, region.width, w);
-      for (let row = top; row < bottom; row++) {
-        for (let column = left; column < right; column++) data[y * width + x]! |= tokens[row * w + column]!;
-      }
-    }
-  }
+  eachToken(grid, region, (token, pixels) => {
+    if (tokens[token] !== 0) fillBox(data, width, intersect(pixels, { width, height }));
+  });
   return { width, height, data };
+}
+
+function fillBox(data: Uint8Array, width: number, box: Region): void {
+  for (let y = box.y; y < box.y + box.height; y++) data.fill(1, y * width + box.x, y * width + box.x + box.width);
 }

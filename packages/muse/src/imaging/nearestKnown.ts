@@ -5,9 +5,11 @@ import { intersect, type Region } from './region.js';
 export interface NearestKnown {
   /** The masked pixels' box and a pixel around it, as far as the image goes. */
   readonly box: Region;
-  /** i16 [box]: along x; 0 where the pixel itself is known. */
+  /** Values per row of the ways: the box has a border of one. */
+  readonly stride: number;
+  /** The way along x, by `indexOf`; 0 where the pixel itself is known. */
   readonly dx: Int16Array;
-  /** i16 [box]: along y. */
+  /** The way along y. */
   readonly dy: Int16Array;
 }
 
@@ -29,39 +31,50 @@ export function nearestKnown(mask: MaskImage): NearestKnown | undefined {
     { width: mask.width, height: mask.height },
   );
   const { width, height } = box;
-  const dx = new Int16Array(width * height);
-  const dy = new Int16Array(width * height);
+  // A border of nowhere, so that every pixel has all its neighbours.
+  const stride = width + 2;
+  const dx = new Int16Array(stride * (height + 2)).fill(NOWHERE);
+  const dy = new Int16Array(stride * (height + 2)).fill(NOWHERE);
   let hasKnown = false;
   for (let y = 0; y < height; y++) {
+    const start = (box.y + y) * mask.width + box.x;
     for (let x = 0; x < width; x++) {
-      if (mask.data[(box.y + y) * mask.width + box.x + x] === 0) hasKnown = true;
-      else dx[y * width + x] = dy[y * width + x] = NOWHERE;
+      if (mask.data[start + x] !== 0) continue;
+      hasKnown = true;
+      const at = (y + 1) * stride + x + 1;
+      dx[at] = dy[at] = 0;
     }
   }
   if (!hasKnown) return undefined;
 
-  /** Takes over the neighbour's known pixel at (stepX, stepY) if it is nearer. */
-  const look = (x: number, y: number, stepX: number, stepY: number) => {
-    const [fromX, fromY] = [x + stepX, y + stepY];
-    if (fromX < 0 || fromX >= width || fromY < 0 || fromY >= height) return;
-    const from = fromY * width + fromX;
+  /** Takes over the way of the neighbour at (stepX, stepY) if it is shorter. */
+  const look = (at: number, stepX: number, stepY: number) => {
+    const from = at + stepY * stride + stepX;
     if (dx[from] === NOWHERE) return;
-    const at = y * width + x;
-    const [newX, newY] = [dx[from]! + stepX, dy[from]! + stepY];
-    if (newX ** 2 + newY ** 2 < dx[at]! ** 2 + dy[at]! ** 2) {
+    const newX = dx[from]! + stepX;
+    const newY = dy[from]! + stepY;
+    const [oldX, oldY] = [dx[at]!, dy[at]!];
+    if (newX * newX + newY * newY < oldX * oldX + oldY * oldY) {
       dx[at] = newX;
       dy[at] = newY;
     }
   };
   for (const direction of [-1, 1] as const) {
-    for (let row = 0; row < height; row++) {
-      const y = direction < 0 ? row : height - 1 - row;
-      for (let x = 0; x < width; x++) {
-        for (const stepX of [-1, 0, 1]) look(x, y, stepX, direction);
-        look(x, y, -1, 0);
+    for (let i = 1; i <= height; i++) {
+      const first = (direction < 0 ? i : height + 1 - i) * stride + 1;
+      for (let at = first; at < first + width; at++) {
+        look(at, -1, direction);
+        look(at, 0, direction);
+        look(at, 1, direction);
+        look(at, -1, 0);
       }
-      for (let x = width - 1; x >= 0; x--) look(x, y, 1, 0);
+      for (let at = first + width - 1; at >= first; at--) look(at, 1, 0);
     }
   }
-  return { box, dx, dy };
+  return { box, stride, dx, dy };
+}
+
+/** Index into the ways of a pixel of the box, by its coordinates in the image. */
+export function indexOf({ box, stride }: NearestKnown, x: number, y: number): number {
+  return (y - box.y + 1) * stride + x - box.x + 1;
 }

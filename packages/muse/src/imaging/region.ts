@@ -11,15 +11,15 @@ export interface ImageSize {
   readonly height: number;
 }
 
-/** What a region shares with an image; width or height is 0 where they share nothing. */
-export function intersect(region: Region, { width, height }: ImageSize): Region {
-  const x = Math.max(0, region.x);
-  const y = Math.max(0, region.y);
+/** What two regions, or a region and an image, share; width or height is 0 where they share nothing. */
+export function intersect(region: Region, other: ImageSize & Partial<Region>): Region {
+  const x = Math.max(other.x ?? 0, region.x);
+  const y = Math.max(other.y ?? 0, region.y);
   return {
     x,
     y,
-    width: Math.max(0, Math.min(width, region.x + region.width) - x),
-    height: Math.max(0, Math.min(height, region.y + region.height) - y),
+    width: Math.max(0, Math.min((other.x ?? 0) + other.width, region.x + region.width) - x),
+    height: Math.max(0, Math.min((other.y ?? 0) + other.height, region.y + region.height) - y),
   };
 }
 

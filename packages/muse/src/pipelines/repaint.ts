@@ -1,9 +1,9 @@
 import type { RgbaImage } from '../image.js';
 import { type Canvas, composite, fillMasked } from '../imaging/composite.js';
-import { type MaskImage, tokenMask } from '../imaging/mask.js';
+import { type MaskImage, maskBox, tokenMask } from '../imaging/mask.js';
 import { type NearestKnown, nearestKnown } from '../imaging/nearestKnown.js';
-import type { Region } from '../imaging/region.js';
-import { resize, resizeRegion } from '../imaging/resize.js';
+import { intersect, type Region } from '../imaging/region.js';
+import { resizeRegion } from '../imaging/resize.js';
 import type { Cascade, WindowJob } from './cascade.js';
 import { type EditedWindow, windowOf } from './editedImage.js';
 
@@ -19,8 +19,19 @@ export interface PaintOptions {
 
 /** Lays a window's picture, at the model's size, over the masked pixels of a canvas. */
 export function paint(canvas: Canvas, picture: RgbaImage, { region, mask, near }: PaintOptions): void {
-  const seamWidth = (SEAM_PIXELS * region.width) / picture.width;
-  composite(canvas, resize(picture, region.width, region.height), mask, { region, seamWidth, near });
+  const masked = maskBox(mask);
+  if (!masked) return;
+  // Only what is needed of the picture is brought to the canvas's scale.
+  const box = intersect(region, masked);
+  const scale = picture.width / region.width;
+  const part = {
+    x: (box.x - region.x) * scale,
+    y: (box.y - region.y) * scale,
+    width: box.width * scale,
+    height: box.height * scale,
+  };
+  const resized = resizeRegion(picture, part, box.width, box.height);
+  composite(canvas, resized, mask, { region: box, seamWidth: SEAM_PIXELS / scale, near });
 }
 
 export interface RepaintOptions extends Pick<WindowJob, 'image' | 'window' | 'numWindows'> {
