@@ -139,7 +139,8 @@ export async function upscale(path: string, prompt: string, flags: EditFlags, co
 
 async function run({ path, record, stages, call }: Edit, flags: EditFlags, { io, signal }: EditContext): Promise<void> {
   const { seed = randomSeed(), count = 1, model = defaultModel, device, superRes } = flags;
-  if (!Number.isSafeInteger(seed + count - 1)) throw new UsageError(`--seed: there are no ${count} seeds from ${seed}`);
+  if (!Number.isSafeInteger(seed + (count - 1)))
+    throw new UsageError(`--seed: there are no ${count} seeds from ${seed}`);
   const job: ImageJob = {
     model,
     device,
