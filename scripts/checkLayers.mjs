@@ -8,10 +8,10 @@ import ts from 'typescript';
 
 /** From the bottom up. A package sees the layers below its own, never its own. */
 const layers = [
-  ['backend'],
+  ['backend', 'model-emoji'],
   ['checkpoint'],
   ['vqgan', 't5-encoder', 'masked-transformer', 'sampler'],
-  ['muse', 'emoji-scenes', 'model-emoji'],
+  ['muse', 'emoji-scenes'],
   ['evaluation'],
   ['trainer'],
   ['cli'],

@@ -1,4 +1,5 @@
 """The base model: transformer and text encoder trained together on the tokens of a frozen VQGAN."""
+import math
 import os
 import pathlib
 
@@ -14,6 +15,7 @@ from t5_encoder import T5Config, T5Encoder
 from vqgan import VQGAN
 
 ENCODE_BATCH = 64
+COMMON = 0.005
 
 
 class BaseModel(nn.Module):
@@ -22,10 +24,27 @@ class BaseModel(nn.Module):
     def __init__(self, text_encoder: T5Encoder, transformer: MaskedTransformer):
         super().__init__()
         self.text_encoder, self.transformer = text_encoder, transformer
+        self.code_targets: Tensor | None = None
 
     def forward(self, masked_ids: Tensor, labels: Tensor, loss_mask: Tensor, dropped: Tensor, ids: Tensor, mask: Tensor):
         text = self.text_encoder(ids, mask)
-        return masked_token_loss(self.transformer, masked_ids, labels, loss_mask, text, mask, dropped)
+        return masked_token_loss(self.transformer, masked_ids, labels, loss_mask, text, mask, dropped, code_targets=self.code_targets)
+
+
+def near_code_targets(codebook: Tensor, width: float, uses: Tensor) -> Tensor:
+    """For each code [E] of [V, E] a distribution over the codes around it, [V, V]: softmax(−d² / (2·width·d̄²)).
+
+    d̄² is the mean squared distance of a code to its nearest, of those that are in use (the others lie far off). Which of
+    several near codes a patch got can depend on what stands far away in the image: the text can't foretell it, and to miss it by
+    a near one costs the image little. Codes of many uses [V], as those of plain backgrounds, keep one-hot targets.
+    """
+    distance = torch.cdist(codebook, codebook).square()
+    nearest = distance.fill_diagonal_(math.inf).min(1).values
+    scale = nearest[nearest < 10 * nearest.median()].mean()
+    targets = torch.softmax(-distance.fill_diagonal_(0) / (2 * width * scale), dim=1)
+    common = (uses > COMMON * uses.sum()).nonzero()[:, 0]
+    targets[common] = torch.eye(len(codebook), device=codebook.device)[common]
+    return targets
 
 
 class BaseTask:
@@ -40,9 +59,8 @@ class BaseTask:
         text_encoder.requires_grad_(not arguments.freeze_text_encoder)
         self.model = BaseModel(text_encoder, transformer).to(processes.device)
         self.wrapped = processes.wrap(self.model)
-        trained = [p for p in self.model.parameters() if p.requires_grad]
         self.modules = {"model": self.model}
-        self.optimizers = {"model": make_optimizer(settings, trained)}
+        self.optimizers = {"model": make_optimizer(settings, self.model)}
         self.means = {"model": WeightEma(self.model, settings.ema_decay)} if settings.ema_decay is not None else {}
 
         images = ImageFolder(arguments.data, vqgan.config.image_size)
@@ -51,6 +69,10 @@ class BaseTask:
         loader = DataLoader(shard, ENCODE_BATCH, num_workers=arguments.workers)
         cache = arguments.run_folder / f"token_ids-{processes.rank}-of-{processes.count}.pt"
         self.token_ids = cached_token_ids(cache, vqgan, loader, processes.device)
+        if settings.code_smoothing > 0:
+            codebook = vqgan.quantize.embedding.weight.detach()
+            uses = processes.sum(torch.bincount(self.token_ids.flatten(), minlength=len(codebook)))
+            self.model.code_targets = near_code_targets(codebook, settings.code_smoothing, uses)
         # Codes are chosen at full f32; from here on matrix products may be TF32.
         torch.set_float32_matmul_precision("high")
         captions = images.captions

@@ -225,15 +225,18 @@ def masked_token_loss(
     text_mask: Tensor,
     is_text_dropped: Tensor | None = None,
     *given: Tensor,
+    code_targets: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """→ loss (mean over all masked tokens of the batch of cross-entropy with label smoothing), accuracy on them
 
     given: what `prepare` takes beside the text
+    code_targets: [V, V], for each code the distribution that takes the place of its one-hot target
     """
     if is_text_dropped is not None:
         text_mask = text_mask * (~is_text_dropped[:, None]).to(text_mask.dtype)
     states = model.hidden_states(masked_ids, *model.prepare(text_embeds, text_mask, *given))
     logits = model.head(states[loss_mask.bool()])  # [M, V]
     targets = labels[loss_mask.bool()]
-    loss = F.cross_entropy(logits, targets, label_smoothing=model.config.label_smoothing)
+    wanted = targets if code_targets is None else code_targets[targets]
+    loss = F.cross_entropy(logits, wanted, label_smoothing=model.config.label_smoothing)
     return loss, (logits.argmax(-1) == targets).float().mean().detach()

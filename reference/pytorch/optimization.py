@@ -1,5 +1,6 @@
 """Update rules, learning rate and running mean of weights, as in @muse/trainer: the same run.json means the same here."""
 import math
+import re
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -29,6 +30,7 @@ class RunSettings:
     ema_decay: float | None = None
     checkpoint_every: int = 250
     codebook_decay: float = 0.99
+    code_smoothing: float = 0.0  # base: width of the targets around each code, see near_code_targets; 0 for one-hot targets
     loss: dict = field(default_factory=dict)
 
     @staticmethod
@@ -95,9 +97,45 @@ def file_layout(x: Tensor) -> Tensor:
     return x.permute(3, 2, 0, 1) if x.dim() == 4 else x
 
 
-def make_optimizer(s: RunSettings, parameters) -> torch.optim.Optimizer:
-    """Adam decays as an L2 term; AdamW and Adafactor decay matrices and kernels only, apart from the gradient."""
-    parameters = list(parameters)
+class MuonWithAdamW:
+    """Muon (Jordan et al. 2024) for the matrices inside the network, AdamW for the rest, as its authors advise: embeddings, the
+    output, norms, biases. Muon's update is scaled to the RMS of AdamW's (Liu et al. 2025, arXiv 2502.16982), so both take one rate.
+    """
+
+    def __init__(self, named: dict[str, nn.Parameter], s: RunSettings):
+        inner = {name for name, p in named.items() if p.dim() == 2 and not re.search("embedding|shared|head|relative", name)}
+        rest = [
+            {"params": [p for name, p in named.items() if name not in inner and p.dim() >= 2], "weight_decay": s.weight_decay},
+            {"params": [p for name, p in named.items() if name not in inner and p.dim() < 2], "weight_decay": 0.0},
+        ]
+        matrices = [named[name] for name in sorted(inner)]
+        self.muon = torch.optim.Muon(matrices, s.learning_rate, weight_decay=s.weight_decay, adjust_lr_fn="match_rms_adamw")
+        self.adamw = torch.optim.AdamW(rest, lr=s.learning_rate, betas=s.betas, eps=1e-8, fused=True)
+        self.param_groups = [*self.muon.param_groups, *self.adamw.param_groups]
+
+    def step(self) -> None:
+        self.muon.step()
+        self.adamw.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.muon.zero_grad(set_to_none)
+        self.adamw.zero_grad(set_to_none)
+
+    def state_dict(self) -> dict:
+        return {"muon": self.muon.state_dict(), "adamw": self.adamw.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.muon.load_state_dict(state["muon"])
+        self.adamw.load_state_dict(state["adamw"])
+        self.param_groups = [*self.muon.param_groups, *self.adamw.param_groups]
+
+
+def make_optimizer(s: RunSettings, module: nn.Module) -> torch.optim.Optimizer | MuonWithAdamW:
+    """Of a module's trained parameters. Adam decays as an L2 term; the others decay matrices and kernels only, apart from the gradient."""
+    named = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    if s.optimizer == "muon":
+        return MuonWithAdamW(named, s)
+    parameters = list(named.values())
     if s.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=s.learning_rate, betas=s.betas, eps=1e-8, weight_decay=s.weight_decay, fused=True)
     groups = [
@@ -108,7 +146,7 @@ def make_optimizer(s: RunSettings, parameters) -> torch.optim.Optimizer:
         return torch.optim.AdamW(groups, lr=s.learning_rate, betas=s.betas, eps=1e-8, fused=True)
     if s.optimizer == "adafactor":
         return Adafactor(groups, lr=s.learning_rate, betas=s.betas)
-    raise ValueError(f"run.json: expected optimizer adam, adamW or adafactor, got {s.optimizer}")
+    raise ValueError(f"run.json: expected optimizer adam, adamW, adafactor or muon, got {s.optimizer}")
 
 
 class WeightEma:

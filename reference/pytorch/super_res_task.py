@@ -41,7 +41,7 @@ class SuperResTask(BaseTask):
         self.model = SuperResModel(transformer).to(processes.device)
         self.wrapped = processes.wrap(self.model)
         self.modules = {"model": self.model}
-        self.optimizers = {"model": make_optimizer(settings, list(self.model.parameters()))}
+        self.optimizers = {"model": make_optimizer(settings, self.model)}
         self.means = {"model": WeightEma(self.model, settings.ema_decay)} if settings.ema_decay is not None else {}
 
         images = ImageFolder(arguments.data, vqgan.config.image_size)

@@ -1,5 +1,6 @@
 """Smoke tests of the trainer with tiny models, on the CPU: python -m pytest reference/pytorch (needs pillow and tokenizers)."""
 import json
+import math
 import os
 import pathlib
 import socket
@@ -16,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 WORDS = HERE.parents[1] / "internal" / "fixtures" / "t5" / "t5-words" / "tokenizer.json"
 
+import base_task  # noqa: E402
 import train  # noqa: E402
 
 from image_folder import ImageFolder, caption_ids  # noqa: E402
@@ -140,7 +142,7 @@ def test_tokenizer_goes_on_after_an_interruption_as_if_there_was_none(data, toke
     assert same(weights_of(tmp_path), weights_of(tokenizer_folder))
 
 
-@pytest.mark.parametrize("optimizer", ["adamW", "adafactor"])
+@pytest.mark.parametrize("optimizer", ["adamW", "adafactor", "muon"])
 def test_base_goes_on_after_an_interruption_as_if_there_was_none(data, base_folder, optimizer, stop_in_step_3):
     config = base_config(base_folder, optimizer=optimizer, accumulationSteps=2)
     with pytest.raises(KeyboardInterrupt):
@@ -188,7 +190,7 @@ def test_what_is_wrong_is_named(data, base_folder):
         ({"text_encoder": {**T5, "vocabSize": 11}, "transformer": TRANSFORMER}, {}, "below vocab_size 11"),
         ({"text_encoder": T5, "transformer": TRANSFORMER}, {"learningrate": 1}, "got ['learningrate']"),
         ({"text_encoder": T5, "transformer": TRANSFORMER}, {"numSteps": 0}, "whole numbers of at least 1"),
-        ({"text_encoder": T5, "transformer": TRANSFORMER}, {"optimizer": "sgd"}, "adam, adamW or adafactor, got sgd"),
+        ({"text_encoder": T5, "transformer": TRANSFORMER}, {"optimizer": "sgd"}, "adam, adamW, adafactor or muon, got sgd"),
         ({"text_encoder": T5, "transformer": TRANSFORMER}, {"learningRate": float("inf"), "warmupSteps": 0}, "expected finite numbers"),
     ]
     for model, settings, message in cases:
@@ -238,3 +240,13 @@ def test_every_image_comes_once_per_epoch_and_no_two_processes_share_one():
         assert sorted(taken[:epoch]) == list(order.rows) and sorted(taken[epoch : 2 * epoch]) == list(order.rows)
         seen += taken[:epoch]
     assert sorted(seen) == list(range(11))
+
+
+def test_near_codes_share_a_target_and_common_ones_keep_theirs():
+    codebook = torch.tensor([[0.0], [1.0], [3.0], [100.0]])
+    # Squared distances to the nearest: 1, 1, 4 and, out of use, 97². Their mean is 2, so the divisor is 2 · 0.25 · 2 = 1.
+    targets = base_task.near_code_targets(codebook, 0.25, torch.tensor([1000, 1, 1, 1]))
+    assert targets[0].tolist() == [1, 0, 0, 0]
+    for code, squares in [(1, [1, 0, 4, 99**2]), (2, [9, 4, 0, 97**2])]:
+        weights = [math.exp(-square) for square in squares]
+        assert targets[code].tolist() == pytest.approx([weight / sum(weights) for weight in weights], abs=1e-6)

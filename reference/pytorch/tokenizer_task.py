@@ -41,7 +41,7 @@ class TokenizerTask:
         codebook.requires_grad_(self.options.codebook_weight != 0)
         self.wrapped = {"vqgan": processes.wrap(self.vqgan), "discriminator": processes.wrap(self.discriminator)}
         self.modules = {"vqgan": self.vqgan, "discriminator": self.discriminator}
-        self.optimizers = {name: make_optimizer(settings, trained(module)) for name, module in self.modules.items()}
+        self.optimizers = {name: make_optimizer(settings, module) for name, module in self.modules.items()}
         self.means = {"vqgan": WeightEma(self.vqgan, settings.ema_decay)} if settings.ema_decay is not None else {}
         self.network = None
         if arguments.features is not None:
