@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,22 @@ afterAll(() => rm(folder, { recursive: true }));
 let device: string;
 const train = (args: readonly string[], options?: Partial<RunOptions>) =>
   runMuse(['train', ...args, '--preset', 'tiny', '--device', device, '--batch-size', '2'], { cwd: folder, ...options });
+
+/** The step of a run's last checkpoint, also of one that is being written; 0 if there is none. */
+function lastCheckpoint(run: string): number {
+  const path = join(folder, run, 'checkpoints');
+  const names = existsSync(path) ? readdirSync(path) : [];
+  return Math.max(0, ...names.map((name) => Number(/step-(\d+)/.exec(name)?.[1] ?? 0)));
+}
+
+/** Sends SIGKILL as soon as the condition holds, from the first line that the process writes. */
+function killOnce(isTime: () => boolean): RunOptions['onStderr'] {
+  let timer: NodeJS.Timeout | undefined;
+  return (_, child) => {
+    timer ??= setInterval(() => isTime() && child.kill('SIGKILL'), 1);
+    child.once('close', () => clearInterval(timer));
+  };
+}
 
 describe('muse train', () => {
   it('trains a tokenizer, then a base on it, and the model generates', async () => {
@@ -106,6 +123,23 @@ describe('muse train', () => {
     // Nothing was done twice.
     expect(steps).toEqual(Array.from({ length: step + 1 }, (_, i) => i + 1));
   });
+
+  it('goes on to the same bytes after the process is killed, at whatever it was doing', async () => {
+    // A checkpoint at every step, so that many of the moments fall into the writing of one.
+    const args = ['--steps', '24', '--checkpoint-every', '1', '--preview-every', '0'];
+    const whole = await train(['tokenizer', '--run', 'whole', ...args]);
+    expect(whole.code, whole.stderr).toBe(0);
+    for (const killAt of [3, 8, 14, 19]) {
+      const killed = await train(['tokenizer', '--run', 'killed', ...args], {
+        onStderr: killOnce(() => lastCheckpoint('killed') >= killAt),
+      });
+      expect(killed.code, `was not killed at step ${killAt}: ${killed.stderr}`).toBeNull();
+    }
+    const resumed = await train(['tokenizer', '--run', 'killed', ...args]);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    const weights = (run: string) => readFile(join(folder, run, 'model/vqgan/model.safetensors'));
+    expect(await weights('killed')).toEqual(await weights('whole'));
+  }, 300_000);
 
   it.each([
     [['vqgan'], 'Allowed choices are tokenizer, base, super-res, classifier.'],
