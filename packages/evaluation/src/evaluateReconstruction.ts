@@ -1,6 +1,7 @@
 import { type Backend, ConfigError } from '@muse/backend';
 import { type Atlas, renderScene, sampleScene } from '@muse/emoji-scenes';
 import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import { type PsnrSummary, summarizePsnr } from './distances/psnr.js';
 
 /** A tokenizer of images: `VQGAN` of `@muse/vqgan` is one. */
 export interface ImageTokenizer {
@@ -22,13 +23,7 @@ export interface ReconstructionOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface ReconstructionReport {
-  /** Mean over the images of each image's PSNR in dB; an image's error counts as at least 10⁻¹⁰. */
-  readonly meanPsnr: number;
-  /** PSNR in dB of the mean squared error over all images: lower, as the worst images weigh most. */
-  readonly psnrOfMean: number;
-  /** Mean squared error over all values in [0, 1]. */
-  readonly meanSquaredError: number;
+export interface ReconstructionReport extends PsnrSummary {
   /** Different codes among the tokens. */
   readonly codesUsed: number;
   readonly codebookSize: number;
@@ -36,13 +31,6 @@ export interface ReconstructionReport {
 }
 
 const BATCH = 20;
-/** A perfect copy would have an infinite PSNR, and with it the mean: 100 dB at most. */
-const LEAST_ERROR = 1e-10;
-
-/** PSNR over [0, 1] in dB: −10·log₁₀(mean squared error). */
-function psnrOf(meanSquaredError: number): number {
-  return -10 * Math.log10(Math.max(meanSquaredError, LEAST_ERROR));
-}
 
 /**
  * How well a tokenizer gives back scenes of the held-out split, and how much of its codebook it uses for them.
@@ -70,16 +58,7 @@ export async function evaluateReconstruction(options: ReconstructionOptions): Pr
     errors.push(...batch.errors);
     for (const code of batch.tokenIds) codes.add(code);
   }
-  const mean = (numbers: readonly number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
-  const meanSquaredError = mean(errors);
-  return {
-    meanPsnr: mean(errors.map(psnrOf)),
-    psnrOfMean: psnrOf(meanSquaredError),
-    meanSquaredError,
-    codesUsed: codes.size,
-    codebookSize,
-    count,
-  };
+  return { ...summarizePsnr(errors), codesUsed: codes.size, codebookSize, count };
 }
 
 /** Mean squared error of each image, and all tokens. */
