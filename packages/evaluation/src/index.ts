@@ -1,3 +1,12 @@
+export {
+  type CascadePictures,
+  type CascadeReport,
+  type CascadeRequest,
+  type EvaluateCascadeOptions,
+  evaluateCascade,
+  type SideBySide,
+} from './cascade/evaluateCascade.js';
+export { formatCascade } from './cascade/formatCascade.js';
 export { Augmenter, type AugmentOptions } from './classifier/augment.js';
 export {
   resolveSceneClassifierConfig,
@@ -16,12 +25,39 @@ export {
   type ClassifierTrainingOptions,
   trainSceneClassifier,
 } from './classifier/trainSceneClassifier.js';
+export { frechetDistance, type Gaussian, gaussianFit } from './distances/frechetDistance.js';
+export { pooledFeatures } from './distances/pooledFeatures.js';
+export type { PsnrSummary } from './distances/psnr.js';
+export { sobelMagnitude } from './distances/sobel.js';
+export {
+  type EditRequest,
+  type EditRequestOptions,
+  type EditTask,
+  editRequests,
+  editTasks,
+} from './editing/editRequests.js';
+export {
+  type EditAnswer,
+  type EditAttribute,
+  type EditScores,
+  editAttributes,
+  editScores,
+  formatEditScores,
+} from './editing/editScores.js';
+export {
+  type EditsProgress,
+  type EditsReport,
+  type EvaluateEditsOptions,
+  evaluateEdits,
+} from './editing/evaluateEdits.js';
 export {
   evaluateReconstruction,
   type ImageTokenizer,
   type ReconstructionOptions,
   type ReconstructionReport,
 } from './evaluateReconstruction.js';
+export { type ContactSheetOptions, contactSheet } from './pictures/contactSheet.js';
+export { type OpaquePicture, renderRgba } from './pictures/renderRgba.js';
 export { type Proportion, proportion } from './proportion.js';
 export {
   evaluateSuite,
