@@ -44,6 +44,8 @@ const [[baseSize], [fineSize]] = [muse.index.imageSize, muse.index.superResImage
 const settings = {
   model: muse.index.name,
   weights: await hashWeights(values.model),
+  sampling: muse.index.sampling,
+  superResSampling: muse.index.superResSampling,
   device: backend.capabilities.description,
   ...{ seed, count, baseSize, fineSize },
 };

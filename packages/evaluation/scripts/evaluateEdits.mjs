@@ -46,6 +46,8 @@ const [imageSize] = superRes ? muse.index.superResImageSize : muse.index.imageSi
 const settings = {
   model: muse.index.name,
   weights: await hashWeights(values.model),
+  sampling: muse.index.sampling,
+  superResSampling: muse.index.superResSampling,
   device: backend.capabilities.description,
   ...{ seed, imageSize, superRes, ...editSettings },
 };
