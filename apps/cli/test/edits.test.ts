@@ -264,8 +264,7 @@ describe('a model of two stages', () => {
   it('upscales an image by its second stage alone', async () => {
     await place('flat.png', picture(16, 10));
     const args = ['upscale', 'flat.png', 'a cat', '--seed', '1', '--steps-strip', ...cascade()];
-    const { stderr } = await done(args);
-    expect(stderr).toMatch(/^Super-resolution: step \d of 2, /m);
+    await done(args);
     expect(await read('flat-upscale-1.png')).toMatchObject({ width: 32, height: 20 });
     expect(await read('flat-upscale-1-steps.png')).toMatchObject({ width: 66, height: 32 });
     expect(await record('flat-upscale-1.png')).toMatchObject({

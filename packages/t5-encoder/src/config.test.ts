@@ -26,8 +26,8 @@ describe('presets', () => {
       'expected vocabSize to be a whole number of at least 1, got undefined',
     );
     const config = resolveT5Config('emoji', { vocabSize: 307 });
-    // 307·256 + 3·(4·256·256 + 3·256·512 + 2·256) + 32·4 + 256
-    expect(countParameters(t5Parameters(config))).toBe(2_046_592);
+    // 307·256 + 2·(4·256·256 + 3·256·512 + 2·256) + 32·4 + 256
+    expect(countParameters(t5Parameters(config))).toBe(1_390_720);
     expect(config.maxLength).toBe(24);
   });
 
