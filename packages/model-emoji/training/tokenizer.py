@@ -4,6 +4,7 @@
     python packages/model-emoji/training/tokenizer.py codes --data scenes --images 30000 --model model --steps 1750
     torchrun --nproc_per_node 2 packages/model-emoji/training/tokenizer.py refine --data scenes --model model --minutes 28
     python packages/model-emoji/training/tokenizer.py merge --data scenes --images 30000 --model model
+    python packages/model-emoji/training/tokenizer.py decoder --data scenes --model model --minutes 8.5
 
 `codes` trains everything. For its first 300 steps the encoder's outputs reach the decoder as they are; then the codebook starts
 as the k-means of the outputs of 40 batches, and moves as their running mean. Starting with codes at once left 130 of 1024 in use.
@@ -15,7 +16,9 @@ its code: 70 to 250 codes for each background colour, 3.3 nats per token that no
 `merge` takes codes out of use that differ from another only in how a common patch was read: 21 codes, 44 % of the flat tokens.
 What is left to guess of a flat token is then 0.2 nats. Such a code moves to where no latent is; nothing else changes.
 
-Loss: L1 + 2·L2 (refine: 4·L2) + 0.25 commitment + (refine) 2·spread of equal patches, bfloat16 convolutions; no perceptual and
+`decoder` trains the decoder alone: the codes, and a transformer that was trained on them, stay.
+
+Loss: L1 + 2·L2 (refine: 4·L2, decoder: 8·L2) + 0.25 commitment + (refine) 2·spread of equal patches, bfloat16 convolutions; no perceptual and
 no adversarial term.
 """
 import argparse
@@ -128,9 +131,14 @@ def read(arguments: argparse.Namespace) -> Tensor:
 
 
 def start(part: str, folder: pathlib.Path) -> tuple[VQGAN, Codebook | None]:
-    """A new model; for `refine` the one in `folder`, with new layers where the decoder is wider."""
+    """A new model; for `refine` the one in `folder`, with new layers where the decoder is wider; for `decoder` that in `folder`."""
     if part == "codes":
         return VQGAN(VQGANConfig.from_json(CONFIG)), None
+    if part == "decoder":
+        model = VQGAN.load(folder)
+        for fixed in (model.encoder, model.quant_conv):
+            fixed.requires_grad_(False)
+        return model, None
     model = VQGAN(VQGANConfig.from_json({**CONFIG, "decoderBlockOutChannels": REFINED_DECODER}))
     own, given = model.state_dict(), VQGAN.load(folder).state_dict()
     model.load_state_dict({name: tensor for name, tensor in given.items() if tensor.shape == own[name].shape}, strict=False)
@@ -140,10 +148,11 @@ def start(part: str, folder: pathlib.Path) -> tuple[VQGAN, Codebook | None]:
 
 def train(arguments: argparse.Namespace, processes: Processes) -> None:
     torch.manual_seed(processes.rank)
-    random, refines = np.random.default_rng(processes.rank), arguments.part == "refine"
+    random, part = np.random.default_rng(processes.rank), arguments.part
+    refines, is_timed = part == "refine", part != "codes"
     folder, share = arguments.model / "vqgan", processes.share(BATCH)
     torch.manual_seed(0)
-    model, codebook = start(arguments.part, folder)
+    model, codebook = start(part, folder)
     torch.manual_seed(processes.rank)
     model = model.to(memory_format=torch.channels_last)
     pixels = read(arguments)
@@ -153,21 +162,21 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
     optimizer = torch.optim.Adam(trained.values(), LEARNING_RATE, betas=(0.9, 0.99))
     pool, began, step, error, progress = [], time.monotonic(), 0, 0.0, 0.0
     while progress < 1:
-        rate = LEARNING_RATE * min(1, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
+        rate = (LEARNING_RATE / 2 if part == "decoder" else LEARNING_RATE) * min(1, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
         for group in optimizer.param_groups:
             group["lr"] = rate
         batch = pixels[random.integers(len(pixels), size=share)]
         x = to_float(batch).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16), torch.set_grad_enabled(part != "decoder"):
             z = model.encode_latents(x)
         z = z.float()
         rows = z.movedim(1, -1).flatten(0, -2)
         kind, count = equal_patches(batch)
-        if not refines and QUANTIZER_START - KMEANS_BATCHES <= step < QUANTIZER_START:
+        if part == "codes" and QUANTIZER_START - KMEANS_BATCHES <= step < QUANTIZER_START:
             pool.append(rows.detach())
-        if not refines and step == QUANTIZER_START:
+        if part == "codes" and step == QUANTIZER_START:
             codebook = Codebook.by_kmeans(model.quantize.embedding.weight, torch.cat(pool))
-        if codebook is None:
+        if part == "codes" and codebook is None:
             passed, commitment = z, 0.01 * z.square().mean()
         else:
             ids = model.quantize(z)
@@ -177,7 +186,7 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
             y = model.decode_latents(passed.contiguous(memory_format=torch.channels_last))
         y = y.float()
         squared = F.mse_loss(y, x)
-        loss = (y - x).abs().mean() + (4 if refines else 2) * squared + 0.25 * commitment
+        loss = (y - x).abs().mean() + {"codes": 2, "refine": 4, "decoder": 8}[part] * squared + 0.25 * commitment
         if refines:
             loss = loss + 2 * spread_of_equals(rows, kind, count)
         loss.backward()
@@ -196,7 +205,7 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
                 mean[name].lerp_(p, 0.005 if step > 300 else 0.1)
         step, error = step + 1, error + float(squared.detach())
         minutes = processes.of_first(torch.tensor([(time.monotonic() - began) / 60.0])).item()
-        progress = minutes / arguments.minutes if refines else step / arguments.steps
+        progress = minutes / arguments.minutes if is_timed else step / arguments.steps
         if step % 50 == 0 and processes.is_first:
             per_second = step * BATCH / (60 * minutes)
             print(f"step {step}  psnr {-10 * math.log10(error / 50):.2f}  {per_second:.0f} images/s  {100 * progress:.0f}%", flush=True)
@@ -204,17 +213,18 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
     model.load_state_dict(mean, strict=False)
     if processes.is_first:
         model.save(folder)
-        torch.save({"count": codebook.count, "sum": codebook.sum}, folder / STATE)
+        if codebook is not None:
+            torch.save({"count": codebook.count, "sum": codebook.sum}, folder / STATE)
 
 
 if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("part", choices=["codes", "refine", "merge"])
+    ap.add_argument("part", choices=["codes", "refine", "merge", "decoder"])
     ap.add_argument("--data", type=pathlib.Path, required=True, help="folder of exportScenes.mjs")
     ap.add_argument("--images", type=int, default=10**9, help="of the folder, the first so many")
     ap.add_argument("--model", type=pathlib.Path, required=True, help="model folder, vqgan/ is written")
     ap.add_argument("--steps", type=int, default=1750, help="of codes")
-    ap.add_argument("--minutes", type=float, default=28, help="of refine")
+    ap.add_argument("--minutes", type=float, default=28, help="of refine and decoder")
     parsed = ap.parse_args()
     with Processes() as processes:
         merge(parsed) if parsed.part == "merge" else train(parsed, processes)
