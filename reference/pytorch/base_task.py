@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Subset
 
 from image_folder import ImageFolder, caption_ids, to_float
 from masked_transformer import MaskedTransformer, MaskedTransformerConfig, masked_token_loss, sample_masking
-from optimization import RunSettings, WeightEma, make_optimizer
+from optimization import RunSettings, WeightEma, clip_gradients, make_optimizer
 from processes import Processes, ShardOrder
 from t5_encoder import T5Config, T5Encoder
 from vqgan import VQGAN
@@ -49,7 +49,7 @@ def near_code_targets(codebook: Tensor, width: float, uses: Tensor) -> Tensor:
 
 class BaseTask:
     def __init__(self, configs: dict, settings: RunSettings, processes: Processes, arguments):
-        self.settings, self.processes, self.precision = settings, processes, arguments.precision
+        self.settings, self.processes, self.arguments = settings, processes, arguments
         torch.manual_seed(settings.seed)
         folder: pathlib.Path = arguments.model
         text_encoder = component(T5Encoder, T5Config, folder / "text_encoder", configs.get("text_encoder"))
@@ -57,31 +57,46 @@ class BaseTask:
         vqgan = VQGAN.load(folder / "vqgan").to(processes.device).eval()
         check_sizes(text_encoder.config, transformer.config, vqgan.config)
         text_encoder.requires_grad_(not arguments.freeze_text_encoder)
-        self.model = BaseModel(text_encoder, transformer).to(processes.device)
-        self.wrapped = processes.wrap(self.model)
-        self.modules = {"model": self.model}
-        self.optimizers = {"model": make_optimizer(settings, self.model)}
-        self.means = {"model": WeightEma(self.model, settings.ema_decay)} if settings.ema_decay is not None else {}
+        self.trains(BaseModel(text_encoder, transformer))
 
         images = ImageFolder(arguments.data, vqgan.config.image_size)
         self.order = ShardOrder(len(images), processes.share(settings.batch_size), processes, settings.seed)
-        shard = Subset(images, self.order.rows)
-        loader = DataLoader(shard, ENCODE_BATCH, num_workers=arguments.workers)
-        cache = arguments.run_folder / f"token_ids-{processes.rank}-of-{processes.count}.pt"
-        self.token_ids = cached_token_ids(cache, vqgan, loader, processes.device)
+        self.token_ids = self.encode("token_ids", vqgan, images)
         if settings.code_smoothing > 0:
             codebook = vqgan.quantize.embedding.weight.detach()
             uses = processes.sum(torch.bincount(self.token_ids.flatten(), minlength=len(codebook)))
             self.model.code_targets = near_code_targets(codebook, settings.code_smoothing, uses)
+        self.read_captions(images, text_encoder.config)
+        self.lengths = self.mask.sum(1).long().tolist()
+
+    def trains(self, model: nn.Module) -> None:
+        self.model = model.to(self.processes.device)
+        self.wrapped = self.processes.wrap(self.model)
+        self.modules = {"model": self.model}
+        self.optimizers = {"model": make_optimizer(self.settings, self.model)}
+        decay = self.settings.ema_decay
+        self.means = {"model": WeightEma(self.model, decay)} if decay is not None else {}
+
+    def encode(self, name: str, vqgan: VQGAN, images: ImageFolder) -> Tensor:
+        """i64 [images of this process, S]; kept in the run folder under the name."""
+        processes, arguments = self.processes, self.arguments
+        loader = DataLoader(Subset(images, self.order.rows), ENCODE_BATCH, num_workers=arguments.workers)
+        return cached_token_ids(arguments.run_folder / f"{name}-{processes.rank}-of-{processes.count}.pt", vqgan, loader, processes.device)
+
+    def read_captions(self, images: ImageFolder, config: T5Config) -> None:
         # Codes are chosen at full f32; from here on matrix products may be TF32.
         torch.set_float32_matmul_precision("high")
         captions = images.captions
         captions = [captions[row] for row in self.order.rows]
-        ids, mask = caption_ids(folder / "text_encoder" / "tokenizer.json", captions, text_encoder.config.maxLength)
-        if ids.max() >= text_encoder.config.vocab_size:
-            raise ValueError(f"expected token ids below vocab_size {text_encoder.config.vocab_size}, got {ids.max()}")
-        self.lengths = mask.sum(1).long().tolist()
-        self.ids, self.mask = ids.to(processes.device), mask.to(processes.device)
+        ids, mask = caption_ids(self.arguments.model / "text_encoder" / "tokenizer.json", captions, config.maxLength)
+        if ids.max() >= config.vocab_size:
+            raise ValueError(f"expected token ids below vocab_size {config.vocab_size}, got {ids.max()}")
+        self.ids, self.mask = ids.to(self.processes.device), mask.to(self.processes.device)
+
+    def conditioning(self, rows: list[int]) -> tuple[Tensor, ...]:
+        """What the model is given of a batch beside its tokens: the texts, no longer than the longest."""
+        longest = max(self.lengths[row] for row in rows)
+        return self.ids[rows, :longest], self.mask[rows, :longest]
 
     def step(self, step: int) -> dict[str, Tensor]:
         s, optimizer = self.settings, self.optimizers["model"]
@@ -93,16 +108,13 @@ class BaseTask:
             labels = self.token_ids[rows]
             generator = self.processes.generator(s.seed, 1, index)
             masked_ids, loss_mask, dropped = sample_masking(self.model.transformer.config, labels, generator)
-            longest = max(self.lengths[row] for row in rows)
-            text = self.ids[rows, :longest], self.mask[rows, :longest]
             with self.processes.delayed(self.wrapped, micro == s.accumulation_steps - 1):
-                with self.processes.autocast(self.precision):
-                    loss, accuracy = self.wrapped(masked_ids, labels, loss_mask, dropped, *text)
+                with self.processes.autocast(self.arguments.precision):
+                    loss, accuracy = self.wrapped(masked_ids, labels, loss_mask, dropped, *self.conditioning(rows))
                 (loss / s.accumulation_steps).backward()
             losses.append(loss.detach())
             accuracies.append(accuracy)
-        trained = [p for p in self.model.parameters() if p.requires_grad]
-        norm = nn.utils.clip_grad_norm_(trained, s.max_gradient_norm or float("inf"))
+        norm = clip_gradients(s, self.model)
         optimizer.step()
         for mean in self.means.values():
             mean.update(self.model, step)

@@ -97,6 +97,15 @@ def file_layout(x: Tensor) -> Tensor:
     return x.permute(3, 2, 0, 1) if x.dim() == 4 else x
 
 
+def trained_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: p for name, p in module.named_parameters() if p.requires_grad}
+
+
+def clip_gradients(s: RunSettings, module: nn.Module) -> Tensor:
+    """→ the norm of the gradients as they were"""
+    return nn.utils.clip_grad_norm_(trained_parameters(module).values(), s.max_gradient_norm or float("inf"))
+
+
 class MuonWithAdamW:
     """Muon (Jordan et al. 2024) for the matrices inside the network, AdamW for the rest, as its authors advise: embeddings, the
     output, norms, biases. Muon's update is scaled to the RMS of AdamW's (Liu et al. 2025, arXiv 2502.16982), so both take one rate.
@@ -104,11 +113,8 @@ class MuonWithAdamW:
 
     def __init__(self, named: dict[str, nn.Parameter], s: RunSettings):
         inner = {name for name, p in named.items() if p.dim() == 2 and not re.search("embedding|shared|head|relative", name)}
-        rest = [
-            {"params": [p for name, p in named.items() if name not in inner and p.dim() >= 2], "weight_decay": s.weight_decay},
-            {"params": [p for name, p in named.items() if name not in inner and p.dim() < 2], "weight_decay": 0.0},
-        ]
         matrices = [named[name] for name in sorted(inner)]
+        rest = decay_groups([p for name, p in named.items() if name not in inner], s.weight_decay)
         self.muon = torch.optim.Muon(matrices, s.learning_rate, weight_decay=s.weight_decay, adjust_lr_fn="match_rms_adamw")
         self.adamw = torch.optim.AdamW(rest, lr=s.learning_rate, betas=s.betas, eps=1e-8, fused=True)
         self.param_groups = [*self.muon.param_groups, *self.adamw.param_groups]
@@ -130,18 +136,23 @@ class MuonWithAdamW:
         self.param_groups = [*self.muon.param_groups, *self.adamw.param_groups]
 
 
+def decay_groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict]:
+    """Matrices and kernels, which decay, and the rest."""
+    return [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
+
+
 def make_optimizer(s: RunSettings, module: nn.Module) -> torch.optim.Optimizer | MuonWithAdamW:
     """Of a module's trained parameters. Adam decays as an L2 term; the others decay matrices and kernels only, apart from the gradient."""
-    named = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    named = trained_parameters(module)
     if s.optimizer == "muon":
         return MuonWithAdamW(named, s)
     parameters = list(named.values())
     if s.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=s.learning_rate, betas=s.betas, eps=1e-8, weight_decay=s.weight_decay, fused=True)
-    groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": s.weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-    ]
+    groups = decay_groups(parameters, s.weight_decay)
     if s.optimizer == "adamW":
         return torch.optim.AdamW(groups, lr=s.learning_rate, betas=s.betas, eps=1e-8, fused=True)
     if s.optimizer == "adafactor":
@@ -154,7 +165,7 @@ class WeightEma:
 
     def __init__(self, module: nn.Module, decay: float):
         self.decay = decay
-        self.mean = {name: p.detach().clone() for name, p in module.named_parameters() if p.requires_grad}
+        self.mean = {name: p.detach().clone() for name, p in trained_parameters(module).items()}
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 
 from base_task import component
 from image_folder import ImageFolder, to_float
-from optimization import RunSettings, WeightEma, make_optimizer
+from optimization import RunSettings, WeightEma, clip_gradients, make_optimizer
 from processes import Processes, ShardOrder
 from vqgan import (
     VQGAN,
@@ -79,7 +79,7 @@ class TokenizerTask:
                 values["discriminator"] = loss.detach()
             parts.append((values, out.latents.detach(), out.token_ids))
         for name in ["vqgan", "discriminator"] if has_discriminator else ["vqgan"]:
-            nn.utils.clip_grad_norm_(trained(self.modules[name]), s.max_gradient_norm or float("inf"))
+            clip_gradients(s, self.modules[name])
             self.optimizers[name].step()
         metrics = {name: torch.stack([values[name].detach() for values, *_ in parts]).mean() for name in parts[0][0]}
         if self.codebook_ema is not None:
@@ -131,10 +131,6 @@ class TokenizerTask:
 
     def save(self, folder: pathlib.Path) -> None:
         self.vqgan.save(folder / "vqgan")
-
-
-def trained(module: nn.Module) -> list[nn.Parameter]:
-    return [p for p in module.parameters() if p.requires_grad]
 
 
 def rows_of(latents: Tensor) -> Tensor:

@@ -33,7 +33,8 @@ function lastCheckpoint(run: string): number {
 function killOnce(isTime: () => boolean): RunOptions['onStderr'] {
   let timer: NodeJS.Timeout | undefined;
   return (_, child) => {
-    timer ??= setInterval(() => isTime() && child.kill('SIGKILL'), 1);
+    if (timer) return;
+    timer = setInterval(() => isTime() && child.kill('SIGKILL'), 1);
     child.once('close', () => clearInterval(timer));
   };
 }

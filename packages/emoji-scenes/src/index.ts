@@ -12,6 +12,7 @@ export {
   type PairScene,
   pairScene,
   type SampleSceneOptions,
+  SCENE_SIZE,
   type Scene,
   type SceneItem,
   type SceneKind,

@@ -15,7 +15,7 @@ import { Muse } from '@muse/muse/node';
 import { contactSheet, evaluateCascade, formatCascade, renderRgba } from '../dist/index.js';
 import { loadBundledClassifier } from '../dist/node/index.js';
 import { interruptible } from './shared/interruptible.mjs';
-import { hashWeights, openPictureFolder } from './shared/pictureFolder.mjs';
+import { describeModel, openPictureFolder, twoToARow } from './shared/pictureFolder.mjs';
 import { progressLine } from './shared/progress.mjs';
 
 const { values } = parseArgs({
@@ -41,14 +41,7 @@ if (!muse.hasSuperRes) throw new Error(`expected a model with a super-resolution
 const classifier = await loadBundledClassifier(backend, 'classifier');
 const atlas = await loadAtlas();
 const [[baseSize], [fineSize]] = [muse.index.imageSize, muse.index.superResImageSize];
-const settings = {
-  model: muse.index.name,
-  weights: await hashWeights(values.model),
-  sampling: muse.index.sampling,
-  superResSampling: muse.index.superResSampling,
-  device: backend.capabilities.description,
-  ...{ seed, count, baseSize, fineSize },
-};
+const settings = { ...(await describeModel(muse, values.model)), seed, count, baseSize, fineSize };
 const folder = await openPictureFolder(values.out, settings);
 
 /** [base, fine] of what a pipeline made. */
@@ -81,7 +74,14 @@ const reports = await interruptible(async (signal) => {
   for (const set of sets) {
     const rows = [];
     made[set] = await evaluateCascade({
-      ...{ classifier, atlas, baseSize, fineSize, count, seed, enlarge, signal },
+      classifier,
+      atlas,
+      baseSize,
+      fineSize,
+      count,
+      seed,
+      enlarge,
+      signal,
       async produce(request) {
         const names = ['base', 'fine'].map((stage) => `${set}-${String(request.index).padStart(4, '0')}-${stage}`);
         const make = () => progress.timed(set, () => makers[set](request, signal));
@@ -94,8 +94,7 @@ const reports = await interruptible(async (signal) => {
       },
       onProgress: () => progress.step(set),
     });
-    const pairs = rows.flatMap((row, i) => (i % 2 === 0 ? [[...row, ...(rows[i + 1] ?? [])]] : []));
-    await writeFileAtomic(join(values.out, `${set}.png`), encodePng(contactSheet(pairs)));
+    await writeFileAtomic(join(values.out, `${set}.png`), encodePng(contactSheet(twoToARow(rows))));
   }
   return made;
 });

@@ -13,7 +13,7 @@ import { Muse } from '@muse/muse/node';
 import { contactSheet, editTasks, evaluateEdits, formatEditScores, renderRgba } from '../dist/index.js';
 import { loadBundledClassifier } from '../dist/node/index.js';
 import { interruptible } from './shared/interruptible.mjs';
-import { hashWeights, openPictureFolder } from './shared/pictureFolder.mjs';
+import { describeModel, openPictureFolder, twoToARow } from './shared/pictureFolder.mjs';
 import { progressLine } from './shared/progress.mjs';
 
 const { values } = parseArgs({
@@ -43,14 +43,7 @@ const classifier = await loadBundledClassifier(backend, 'classifier');
 const atlas = await loadAtlas();
 const superRes = muse.hasSuperRes && !values['base-only'];
 const [imageSize] = superRes ? muse.index.superResImageSize : muse.index.imageSize;
-const settings = {
-  model: muse.index.name,
-  weights: await hashWeights(values.model),
-  sampling: muse.index.sampling,
-  superResSampling: muse.index.superResSampling,
-  device: backend.capabilities.description,
-  ...{ seed, imageSize, superRes, ...editSettings },
-};
+const settings = { ...(await describeModel(muse, values.model)), seed, imageSize, superRes, ...editSettings };
 const folder = await openPictureFolder(values.out, settings);
 const shared = { classifier, atlas, imageSize, count, seed, tasks };
 
@@ -109,9 +102,7 @@ sections.push(`## The pictures that were asked for, through the tokenizer\n\n${f
 sections.push(`## The pictures as they were\n\n${formatEditScores(nothingDone)}`);
 for (const task of tasks) {
   const rows = shown.get(task);
-  // Two to a row, each with its mask if it has one.
-  const pairs = rows.flatMap((row, i) => (i % 2 === 0 ? [[...row, ...(rows[i + 1] ?? [])]] : []));
-  const sheet = contactSheet(pairs, { scale: imageSize < 128 ? 2 : 1 });
+  const sheet = contactSheet(twoToARow(rows), { scale: imageSize < 128 ? 2 : 1 });
   await writeFileAtomic(join(values.out, `${task}.png`), encodePng(sheet));
   const lines = report.answers
     .filter((answer) => answer.task === task && answer.index < examples)

@@ -27,7 +27,7 @@ export {
 } from './classifier/trainSceneClassifier.js';
 export { frechetDistance, type Gaussian, gaussianFit } from './distances/frechetDistance.js';
 export { pooledFeatures } from './distances/pooledFeatures.js';
-export type { PsnrSummary } from './distances/psnr.js';
+export { type PsnrSummary, psnrOf } from './distances/psnr.js';
 export { sobelMagnitude } from './distances/sobel.js';
 export {
   type EditRequest,

@@ -18,8 +18,8 @@ What is left to guess of a flat token is then 0.2 nats. Such a code moves to whe
 
 `decoder` trains the decoder alone: the codes, and a transformer that was trained on them, stay.
 
-Loss: L1 + 2·L2 (refine: 4·L2, decoder: 8·L2) + 0.25 commitment + (refine) 2·spread of equal patches, bfloat16 convolutions; no perceptual and
-no adversarial term.
+Loss: L1 + 2·L2 (refine: 4·L2, decoder: 8·L2) + 0.25 commitment + (refine) 2·spread of equal patches, bfloat16 convolutions;
+no perceptual and no adversarial term.
 """
 import argparse
 import math
@@ -147,9 +147,9 @@ def start(part: str, folder: pathlib.Path) -> tuple[VQGAN, Codebook | None]:
 
 
 def train(arguments: argparse.Namespace, processes: Processes) -> None:
-    torch.manual_seed(processes.rank)
     random, part = np.random.default_rng(processes.rank), arguments.part
     refines, is_timed = part == "refine", part != "codes"
+    peak = LEARNING_RATE / 2 if part == "decoder" else LEARNING_RATE
     folder, share = arguments.model / "vqgan", processes.share(BATCH)
     torch.manual_seed(0)
     model, codebook = start(part, folder)
@@ -162,7 +162,7 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
     optimizer = torch.optim.Adam(trained.values(), LEARNING_RATE, betas=(0.9, 0.99))
     pool, began, step, error, progress = [], time.monotonic(), 0, 0.0, 0.0
     while progress < 1:
-        rate = (LEARNING_RATE / 2 if part == "decoder" else LEARNING_RATE) * min(1, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
+        rate = peak * min(1, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
         for group in optimizer.param_groups:
             group["lr"] = rate
         batch = pixels[random.integers(len(pixels), size=share)]
@@ -171,7 +171,6 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
             z = model.encode_latents(x)
         z = z.float()
         rows = z.movedim(1, -1).flatten(0, -2)
-        kind, count = equal_patches(batch)
         if part == "codes" and QUANTIZER_START - KMEANS_BATCHES <= step < QUANTIZER_START:
             pool.append(rows.detach())
         if part == "codes" and step == QUANTIZER_START:
@@ -188,6 +187,7 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
         squared = F.mse_loss(y, x)
         loss = (y - x).abs().mean() + {"codes": 2, "refine": 4, "decoder": 8}[part] * squared + 0.25 * commitment
         if refines:
+            kind, count = equal_patches(batch)
             loss = loss + 2 * spread_of_equals(rows, kind, count)
         loss.backward()
         for p in trained.values():

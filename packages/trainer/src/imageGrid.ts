@@ -52,8 +52,3 @@ export function splitImages(batch: Float32Array, batchSize: number): Float32Arra
   const size = batch.length / batchSize;
   return Array.from({ length: batchSize }, (_, i) => batch.subarray(i * size, (i + 1) * size));
 }
-
-/** Peak signal-to-noise ratio in dB of values in [0, 1]: −10·log₁₀(mean squared error). */
-export function psnr(meanSquaredError: number): number {
-  return -10 * Math.log10(Math.max(meanSquaredError, 1e-10));
-}

@@ -1,3 +1,4 @@
+export { psnrOf as psnr } from '@muse/evaluation';
 export { BatchSource, type Dataset, type ImageBatch, loadImages } from './data/dataset.js';
 export { type SceneDataset, type SceneDatasetOptions, sceneDataset } from './data/sceneDataset.js';
 export { encodeDataset, type TokenPool, type TokenPoolOptions } from './data/tokenPool.js';
@@ -10,7 +11,7 @@ export {
   type ModelCard,
   type ModelToExport,
 } from './exportModelFolder.js';
-export { type ImageGrid, imageGrid, psnr, splitImages } from './imageGrid.js';
+export { type ImageGrid, imageGrid, splitImages } from './imageGrid.js';
 export { type OfflineEmaOptions, offlineWeightEma } from './offlineWeightEma.js';
 export { type AdafactorOptions, adafactor } from './optimizers/adafactor.js';
 export { type AdamOptions, adam, adamW } from './optimizers/adam.js';

@@ -49,6 +49,27 @@ export type SuperResSettings = BaseSettings;
 
 export type ClassifierSettings = RunSettings;
 
+/** The base and the super-resolution model are trained alike. */
+const emojiMaskedTokens = {
+  numSteps: 20_000,
+  batchSize: 64,
+  accumulationSteps: 1,
+  seed: 0,
+  learningRate: 1e-3,
+  finalLearningRate: 2e-5,
+  warmupSteps: 500,
+  optimizer: 'adamW',
+  betas: [0.9, 0.96],
+  weightDecay: 0.045,
+  maxGradientNorm: 1,
+  emaDecay: 0.999,
+  checkpointEvery: 250,
+  keepEvery: 0,
+  previewEvery: 1_000,
+  poolSize: 40_000,
+  offlineEmaDecay: null,
+} as const satisfies BaseSettings;
+
 /** The paper's values where a machine of two cores can follow them; the model card of the bundled model gives what it used. */
 export const trainerPresets = {
   emoji: {
@@ -73,44 +94,8 @@ export const trainerPresets = {
       codebookDecay: 0.99,
       jitter: 0,
     },
-    base: {
-      numSteps: 20_000,
-      batchSize: 64,
-      accumulationSteps: 1,
-      seed: 0,
-      learningRate: 1e-3,
-      finalLearningRate: 2e-5,
-      warmupSteps: 500,
-      optimizer: 'adamW',
-      betas: [0.9, 0.96],
-      weightDecay: 0.045,
-      maxGradientNorm: 1,
-      emaDecay: 0.999,
-      checkpointEvery: 250,
-      keepEvery: 0,
-      previewEvery: 1_000,
-      poolSize: 40_000,
-      offlineEmaDecay: null,
-    },
-    superRes: {
-      numSteps: 20_000,
-      batchSize: 32,
-      accumulationSteps: 1,
-      seed: 0,
-      learningRate: 1e-3,
-      finalLearningRate: 2e-5,
-      warmupSteps: 500,
-      optimizer: 'adamW',
-      betas: [0.9, 0.96],
-      weightDecay: 0.045,
-      maxGradientNorm: 1,
-      emaDecay: 0.999,
-      checkpointEvery: 250,
-      keepEvery: 0,
-      previewEvery: 1_000,
-      poolSize: 40_000,
-      offlineEmaDecay: null,
-    },
+    base: emojiMaskedTokens,
+    superRes: { ...emojiMaskedTokens, batchSize: 32 },
     classifier: {
       numSteps: 3_000,
       batchSize: 64,

@@ -1,5 +1,6 @@
 import type { Backend } from '@muse/backend';
 import { initParameters } from '@muse/checkpoint';
+import { psnrOf } from '@muse/evaluation';
 import {
   CODEBOOK,
   CodebookEma,
@@ -18,7 +19,7 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/t
 import { ContinuousVQGAN } from './continuousVqgan.js';
 import { BatchSource, loadImages } from './data/dataset.js';
 import { exportComponent } from './exportComponent.js';
-import { imageGrid, psnr, splitImages } from './imageGrid.js';
+import { imageGrid, splitImages } from './imageGrid.js';
 import { makeOptimizer } from './makeOptimizer.js';
 import { meanScalars, type StepScalars } from './meanScalars.js';
 import { ParameterTrainer } from './parameterTrainer.js';
@@ -142,7 +143,7 @@ export class TokenizerTask implements ModelTask {
       );
     }
     const grid = imageGrid(rows, [side, side], Math.min(PREVIEW_COLUMNS, count));
-    return { images: { reconstructions: grid }, scalars: { previewPsnr: psnr(meanSquaredError) } };
+    return { images: { reconstructions: grid }, scalars: { previewPsnr: psnrOf(meanSquaredError) } };
   }
 
   /** Mean weights at F16, as a part of a model folder. */

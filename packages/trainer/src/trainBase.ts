@@ -47,13 +47,7 @@ export interface BaseTrainingOptions extends LoopCallbacks {
 export async function trainBase(options: BaseTrainingOptions): Promise<TrainingResult> {
   const { backend, run, vqgan, dataset, heldOutDataset, onEncoding, signal } = options;
   const settings: BaseSettings = { ...trainerPresets.emoji.base, ...options.settings };
-  const shared = {
-    backend,
-    vqgan,
-    run,
-    ...(onEncoding ? { onProgress: onEncoding } : {}),
-    ...(signal ? { signal } : {}),
-  };
+  const shared = { backend, vqgan, run, onProgress: onEncoding, signal };
   const encode = async (of: Dataset, name: string) => ({
     dataset: of,
     tokens: await encodeDataset({ ...shared, dataset: of, name }),

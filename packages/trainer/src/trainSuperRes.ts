@@ -69,7 +69,7 @@ export async function trainSuperRes(options: SuperResTrainingOptions): Promise<T
     const textEncoder = keep(await loadT5Encoder(backend, await folder.component('text_encoder')));
     const transformer = keep(await loadMaskedTransformer(backend, await folder.component('transformer')));
     const config = resolveSuperResConfig(options.config, { vqgan, coarseVqgan, textEncoder });
-    const shared = { backend, run, ...(onEncoding && { onProgress: onEncoding }), ...(signal && { signal }) };
+    const shared = { backend, run, onProgress: onEncoding, signal };
     const encode = async ({ fine, coarse }: ImagePair, suffix: string) => ({
       dataset: fine,
       coarseTokens: await encodeDataset({

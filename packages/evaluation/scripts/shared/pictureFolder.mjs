@@ -5,8 +5,24 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '@muse/checkpoint/node';
 import { decodePng, encodePng } from '@muse/muse';
 
+/** What of a model its pictures depend on, and where it runs. */
+export async function describeModel({ index, backend }, folder) {
+  return {
+    model: index.name,
+    weights: await hashWeights(folder),
+    sampling: index.sampling,
+    superResSampling: index.superResSampling,
+    device: backend.capabilities.description,
+  };
+}
+
+/** Rows of a sheet, two side by side. */
+export function twoToARow(rows) {
+  return rows.flatMap((row, i) => (i % 2 === 0 ? [[...row, ...(rows[i + 1] ?? [])]] : []));
+}
+
 /** SHA-256 over the names and bytes of all files of weights of a model folder: pictures of other weights are not these. */
-export async function hashWeights(folder) {
+async function hashWeights(folder) {
   const hash = createHash('sha256');
   const files = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith('.safetensors')).sort();
   for (const path of files) hash.update(path).update(await readFile(join(folder, path)));

@@ -5,6 +5,7 @@ import {
   caption,
   heldOutPrompts,
   names,
+  SCENE_SIZE,
   type Scene,
   type SceneItem,
   styles,
@@ -46,8 +47,6 @@ export interface EditRequestOptions {
   readonly imageSize: number;
 }
 
-/** Side of the picture that positions in scenes are in. */
-const SCENE_SIZE = 64;
 const TARGET_STAGE = 0xed17;
 /** Of 20 single scenes some 2 are big. */
 const SPARE = 20;
