@@ -3,6 +3,7 @@ import type { ByteSource, FolderSource } from './byteSource.js';
 import { readExactly, readSafetensorsHeader } from './safetensorsHeader.js';
 import { openShards } from './shards.js';
 import { decodeTensor, type TensorData, type TensorInfo } from './tensorData.js';
+import { findWeights } from './weightFiles.js';
 
 /** The tensors of one model, read one at a time. */
 export interface Checkpoint {
@@ -23,14 +24,6 @@ export interface OpenCheckpointOptions {
   readonly file?: string;
 }
 
-/** Tried in this order; the last two list shards. transformers' and our own name first, then diffusers'. */
-const usualFiles = [
-  'model.safetensors',
-  'diffusion_pytorch_model.safetensors',
-  'model.safetensors.index.json',
-  'diffusion_pytorch_model.safetensors.index.json',
-] as const;
-
 /**
  * Opens a safetensors file, or a folder that holds one (whole or in shards), and checks all of its header; reads no tensor.
  * The caller closes the checkpoint, which closes the source.
@@ -42,17 +35,9 @@ export async function openCheckpoint(
   { file }: OpenCheckpointOptions = {},
 ): Promise<Checkpoint> {
   if ('read' in source) return openSafetensors(source);
-  const path = file ?? (await findFile(source));
+  const path = file ?? (await findWeights(source));
   if (path.endsWith('.index.json')) return openShards(source, path, openSafetensors);
   return openSafetensors(await source.open(path));
-}
-
-async function findFile(folder: FolderSource): Promise<string> {
-  for (const path of usualFiles) if (await folder.has(path)) return path;
-  throw new WeightError(
-    { package: 'checkpoint', in: 'openCheckpoint' },
-    `expected ${usualFiles.slice(0, 2).join(' or ')}, or an index of shards, in ${folder.location}, got none`,
-  );
 }
 
 async function openSafetensors(source: ByteSource): Promise<Checkpoint> {

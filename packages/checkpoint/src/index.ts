@@ -1,8 +1,18 @@
 export { type ByteSource, type FolderSource, memoryFolder, memorySource, subFolder } from './byteSource.js';
 export { type Checkpoint, type OpenCheckpointOptions, openCheckpoint } from './checkpoint.js';
 export { encodeSafetensors, type TensorsByName } from './encodeSafetensors.js';
+export { type CacheStore, memoryCacheStore } from './hub/cacheStore.js';
+export { type DownloadFolderOptions, type HubFolderOptions, hubFolder } from './hub/hubFolder.js';
+export type { HubProgress } from './hub/progress.js';
+export { urlFolder } from './hub/urlFolder.js';
+export { variantFolder } from './hub/variantFolder.js';
 export { type LoadParametersOptions, loadParameters } from './loadParameters.js';
-export { type ModelComponent, type ModelFolder, openModelFolder } from './modelFolder.js';
+export {
+  type ModelComponent,
+  type ModelFolder,
+  type OpenModelFolderOptions,
+  openModelFolder,
+} from './modelFolder.js';
 export { type ModelIndex, parseModelIndex, type SamplingDefaults } from './modelIndex.js';
 export {
   countParameters,

@@ -1,17 +1,19 @@
 import { WeightError } from '@muse/backend';
 import { type FolderSource, subFolder } from './byteSource.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
+import { configFileOf, isDiffusersIndex, readDiffusersIndex } from './diffusersIndex.js';
 import { type ModelIndex, parseModelIndex } from './modelIndex.js';
 import { readJson } from './readFile.js';
+import { findWeights } from './weightFiles.js';
 
-/** One part of a model: its sub-folder with config.json and weights. */
+/** One part of a model: its sub-folder with configuration and weights. */
 export interface ModelComponent {
   readonly name: string;
-  /** config.json, parsed; the component's own package checks it. */
+  /** config.json (of a diffusers scheduler or tokenizer: its own), parsed; the component's own package checks it. */
   readonly config: unknown;
   /** The sub-folder. */
   readonly folder: FolderSource;
-  /** Opens the weights; the caller closes them. */
+  /** Opens the weights; the caller closes them. Rejects with a WeightError for a component that has none. */
   checkpoint(): Promise<Checkpoint>;
 }
 
@@ -21,19 +23,31 @@ export interface ModelFolder {
   component(name: string): Promise<ModelComponent>;
 }
 
+export interface OpenModelFolderOptions {
+  /** Which of several files of weights: `fp16` is `model.fp16.safetensors`. Default: the plain one, or else `fp16`. */
+  readonly variant?: string;
+}
+
 /**
  * Opens a model folder: model_index.json, and for each component a sub-folder with config.json and model.safetensors.
- * Only the index is read.
+ * Only the index is read. A folder of diffusers' aMUSEd is read as it stands: its index is put together from the
+ * components' configurations.
  *
  * @throws WeightError when the folder has no readable model_index.json
  * @throws ConfigError that names the field which is wrong in it
  */
-export async function openModelFolder(folder: FolderSource): Promise<ModelFolder> {
+export async function openModelFolder(
+  folder: FolderSource,
+  { variant }: OpenModelFolderOptions = {},
+): Promise<ModelFolder> {
   const place = { package: 'checkpoint', in: 'openModelFolder' };
   if (!(await folder.has('model_index.json'))) {
     throw new WeightError(place, `expected a model folder with model_index.json at ${folder.location}, got none`);
   }
-  const index = parseModelIndex(await readJson(folder, 'model_index.json'), `${folder.location}/model_index.json`);
+  const json = await readJson(folder, 'model_index.json');
+  const index = isDiffusersIndex(json)
+    ? await readDiffusersIndex(folder, json)
+    : parseModelIndex(json, `${folder.location}/model_index.json`);
   return {
     index,
     async component(name) {
@@ -44,9 +58,9 @@ export async function openModelFolder(folder: FolderSource): Promise<ModelFolder
       const inner = subFolder(folder, name);
       return {
         name,
-        config: await readJson(inner, 'config.json'),
+        config: await readJson(inner, configFileOf(index.format, name)),
         folder: inner,
-        checkpoint: () => openCheckpoint(inner),
+        checkpoint: async () => openCheckpoint(inner, { file: await findWeights(inner, variant) }),
       };
     },
   };

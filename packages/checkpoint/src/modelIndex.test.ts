@@ -84,7 +84,7 @@ const bad: [unknown, string][] = [
   [{ ...cascade, superResSampling: undefined }, 'superResSampling to be an object, got undefined'],
   [{ ...cascade, superResImageSize: [128] }, 'superResImageSize to be an array of two, got [128]'],
   [{ ...index, superResImageSize: [128, 96] }, 'components.super_res_transformer to be a non-empty string, got none'],
-  [{ _class_name: 'AmusedPipeline' }, 'format to be "muse", got a diffusers pipeline, "AmusedPipeline"'],
+  [{ components: {} }, 'format to be "muse", got none'],
 ];
 
 describe('names file and field: expected', () => {

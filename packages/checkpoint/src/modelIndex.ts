@@ -1,10 +1,9 @@
-import { ConfigError } from '@muse/backend';
-import { isObject, kind } from './safetensorsHeader.js';
+import { JsonFields } from './jsonFields.js';
 
 /** How a model wants to be sampled; names of schedules and orders are checked by the sampler, which knows them. */
 export interface SamplingDefaults {
   readonly numSteps: number;
-  /** t of (1 + t)·cond − t·uncond. */
+  /** t of (1 + t)·cond − t·uncond; s of uncond + s·(cond − uncond) in a diffusers folder. */
   readonly guidanceScale: number;
   readonly guidanceSchedule: string;
   readonly sampleTemperature: number;
@@ -16,7 +15,11 @@ export interface SamplingDefaults {
 
 /** model_index.json: what a model folder holds. */
 export interface ModelIndex {
-  readonly format: 'muse';
+  /**
+   * `diffusers`: the index is made of a diffusers folder's files. Its guidance scale is then that of diffusers, s in
+   * u + s·(c − u), where Muse's t is s − 1.
+   */
+  readonly format: 'muse' | 'diffusers';
   readonly formatVersion: 1;
   readonly name: string;
   readonly license: string;
@@ -42,14 +45,7 @@ const superResComponents = ['super_res_transformer', 'super_res_vqgan'];
  * @throws ConfigError `model_index.json: expected sampling.numSteps to be an integer of at least 1, got 0`
  */
 export function parseModelIndex(json: unknown, file = 'model_index.json'): ModelIndex {
-  const index = new Fields(file, '', json);
-  if (index.has('_class_name')) {
-    throw index.problem(
-      'format',
-      'to be "muse"',
-      `a diffusers pipeline, ${JSON.stringify(index.value('_class_name'))}`,
-    );
-  }
+  const index = new JsonFields(file, '', json, 'parseModelIndex');
   index.equals('format', 'muse');
   index.equals('formatVersion', 1);
   const components = parseComponents(index.object('components'));
@@ -65,7 +61,7 @@ export function parseModelIndex(json: unknown, file = 'model_index.json'): Model
   };
 }
 
-function parseSampling(sampling: Fields): SamplingDefaults {
+function parseSampling(sampling: JsonFields): SamplingDefaults {
   return {
     numSteps: sampling.integer('numSteps', 1),
     guidanceScale: sampling.number('guidanceScale'),
@@ -77,13 +73,13 @@ function parseSampling(sampling: Fields): SamplingDefaults {
   };
 }
 
-function parseSize(index: Fields, key: string): [number, number] {
+function parseSize(index: JsonFields, key: string): [number, number] {
   return index.pair(key, (fields, side) => fields.integer(side, 1));
 }
 
 /** The second stage is whole or not there at all. */
 function parseSuperRes(
-  index: Fields,
+  index: JsonFields,
   components: Record<string, string>,
 ): Pick<ModelIndex, 'superResSampling' | 'superResImageSize'> {
   const fields = ['superResSampling', 'superResImageSize'];
@@ -97,7 +93,7 @@ function parseSuperRes(
   };
 }
 
-function parseComponents(components: Fields): Record<string, string> {
+function parseComponents(components: JsonFields): Record<string, string> {
   const names = components.keys();
   if (names.length === 0) throw components.problem('', 'to have a component', 'none');
   for (const name of names) {
@@ -106,83 +102,4 @@ function parseComponents(components: Fields): Record<string, string> {
     }
   }
   return Object.fromEntries(names.map((name) => [name, components.text(name)]));
-}
-
-/** The fields of a JSON object with their path, for messages. */
-class Fields {
-  private readonly fields: Record<string, unknown>;
-
-  constructor(
-    private readonly file: string,
-    private readonly path: string,
-    json: unknown,
-  ) {
-    if (!isObject(json)) throw this.problem('', 'to be an object', kind(json));
-    this.fields = json;
-  }
-
-  keys(): string[] {
-    return Object.keys(this.fields);
-  }
-
-  has(key: string): boolean {
-    return Object.hasOwn(this.fields, key);
-  }
-
-  value(key: string): unknown {
-    return this.has(key) ? this.fields[key] : undefined;
-  }
-
-  object(key: string): Fields {
-    return new Fields(this.file, this.pathOf(key), this.value(key));
-  }
-
-  text(key: string): string {
-    const value = this.value(key);
-    if (typeof value !== 'string' || value === '') throw this.problem(key, 'to be a non-empty string', show(value));
-    return value;
-  }
-
-  /** Finite and not negative: all of the format's are. */
-  number(key: string): number {
-    const value = this.value(key);
-    if (typeof value !== 'number' || value < 0) throw this.problem(key, 'to be a number of at least 0', show(value));
-    return value;
-  }
-
-  integer(key: string, least: number): number {
-    const value = this.value(key);
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least) {
-      throw this.problem(key, `to be an integer of at least ${least}`, show(value));
-    }
-    return value;
-  }
-
-  pair(key: string, read: (fields: Fields, key: string) => number): [number, number] {
-    const value = this.value(key);
-    if (!Array.isArray(value) || value.length !== 2) throw this.problem(key, 'to be an array of two', show(value));
-    const items = new Fields(this.file, this.pathOf(key), { ...value });
-    return [read(items, '0'), read(items, '1')];
-  }
-
-  equals(key: string, expected: string | number): void {
-    const value = this.value(key);
-    if (value !== expected) throw this.problem(key, `to be ${JSON.stringify(expected)}`, show(value));
-  }
-
-  problem(key: string, expected: string, got: string): ConfigError {
-    const path = key === '' ? this.path || 'the file' : this.pathOf(key);
-    return new ConfigError(
-      { package: 'checkpoint', in: 'parseModelIndex' },
-      `${this.file}: expected ${path} ${expected}, got ${got}`,
-    );
-  }
-
-  private pathOf(key: string): string {
-    return this.path === '' ? key : `${this.path}.${key}`;
-  }
-}
-
-function show(value: unknown): string {
-  return value === undefined ? 'none' : JSON.stringify(value);
 }

@@ -25,3 +25,7 @@ export {
   maskedTokenLoss,
 } from './training/maskedTokenLoss.js';
 export { type SampledMasking, type SampleMaskingOptions, sampleMasking } from './training/sampleMasking.js';
+export { resolveUViTConfig, type UViTConfig, type UViTPresetName, uvitPresets } from './uvit/config.js';
+export { loadUViT } from './uvit/loadUViT.js';
+export { uvitParameters } from './uvit/parameters.js';
+export { type PreparedUViT, UViT, type UViTConditioning } from './uvit/uvit.js';

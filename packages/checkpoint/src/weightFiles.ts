@@ -1,0 +1,37 @@
+import { WeightError } from '@muse/backend';
+import type { FolderSource } from './byteSource.js';
+
+/** transformers' and our own name first, then diffusers'. */
+const stems = ['model', 'diffusion_pytorch_model'] as const;
+
+/** Taken when there is no plain file and no variant was asked for. */
+const usualVariant = 'fp16';
+
+/** Names of a variant's weights, whole before sharded. */
+function namesOf(variant?: string): string[] {
+  const infix = variant === undefined ? '' : `.${variant}`;
+  return [
+    ...stems.map((stem) => `${stem}${infix}.safetensors`),
+    ...stems.map((stem) => `${stem}.safetensors.index${infix}.json`),
+  ];
+}
+
+/**
+ * The file in a component's folder that holds its weights, or lists their shards.
+ *
+ * @param variant the infix that transformers and diffusers know, such as `fp16`
+ * @throws WeightError that names what was looked for
+ */
+export async function findWeights(folder: FolderSource, variant?: string): Promise<string> {
+  if (variant !== undefined && !/^[A-Za-z0-9_-]+$/.test(variant)) {
+    throw problem(`expected a variant of letters, digits, _ and -, got ${JSON.stringify(variant)}`);
+  }
+  const names = variant === undefined ? [...namesOf(), ...namesOf(usualVariant)] : namesOf(variant);
+  for (const name of names) if (await folder.has(name)) return name;
+  const [first, second] = namesOf(variant);
+  throw problem(`expected ${first} or ${second}, or an index of shards, in ${folder.location}, got none`);
+}
+
+function problem(message: string): WeightError {
+  return new WeightError({ package: 'checkpoint', in: 'openCheckpoint' }, message);
+}

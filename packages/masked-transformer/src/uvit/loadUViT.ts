@@ -1,0 +1,20 @@
+import type { Backend } from '@muse/backend';
+import { loadParameters, type ModelComponent } from '@muse/checkpoint';
+import { resolveUViTConfig } from './config.js';
+import { uvitParameters } from './parameters.js';
+import { UViT } from './uvit.js';
+
+/**
+ * Loads a diffusers folder's transformer: `config.json` of a UVit2DModel and its weights. The caller disposes it.
+ *
+ * @throws ConfigError for a bad configuration, WeightError for weights that do not fit it
+ */
+export async function loadUViT(backend: Backend, component: ModelComponent): Promise<UViT> {
+  const config = resolveUViTConfig(component.config);
+  const checkpoint = await component.checkpoint();
+  try {
+    return new UViT(backend, config, await loadParameters(backend, checkpoint, uvitParameters(config)));
+  } finally {
+    await checkpoint.close();
+  }
+}
