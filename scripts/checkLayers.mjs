@@ -14,7 +14,7 @@ const layers = [
   ['muse', 'emoji-scenes'],
   ['evaluation'],
   ['trainer'],
-  ['cli'],
+  ['cli', 'playground'],
 ];
 /** Tighter than their layer: data packages that people install without a model. */
 const allowedOnly = { 'emoji-scenes': ['backend'], 'model-emoji': [] };

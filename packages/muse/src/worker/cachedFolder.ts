@@ -1,0 +1,101 @@
+import { WeightError } from '@muse/backend';
+import { type FolderSource, memoryFolder } from '@muse/checkpoint';
+import type { LoadProgress } from '../progress.js';
+import { blobSource } from './filesFolder.js';
+
+/** What is used of a `Cache` of the Cache API. */
+export interface FileCache {
+  match(url: string): Promise<Response | undefined>;
+  put(url: string, response: Response): Promise<void>;
+}
+
+export interface CachedFolderOptions {
+  /** Where files are kept once they are there whole; without it they are fetched each time. */
+  readonly cache?: FileCache;
+  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+const place = { package: 'muse', in: 'open' };
+
+/**
+ * A model folder on a web server, any one that serves files. A file is fetched once, whole, and kept in the cache; what
+ * was aborted or broke off is not kept.
+ */
+export function cachedFolder(url: string, options: CachedFolderOptions = {}): FolderSource {
+  const location = url.replace(/\/+$/, '');
+  /** Asked for before they are opened: model_index.json. */
+  const found = new Map<string, Promise<Blob | undefined>>();
+  const find = (path: string): Promise<Blob | undefined> => {
+    let file = found.get(path);
+    if (!file) {
+      file = fetchFile(location, path, options);
+      found.set(path, file);
+      file.catch(() => found.delete(path));
+    }
+    return file;
+  };
+  return {
+    location,
+    async open(path) {
+      const blob = await find(path);
+      // The Blob of a weight file must not outlive its reading.
+      found.delete(path);
+      return blob ? blobSource(`${location}/${path}`, blob) : memoryFolder(location, new Map()).open(path);
+    },
+    async has(path) {
+      return (await find(path)) !== undefined;
+    },
+  };
+}
+
+/** @returns undefined when the server says that there is no such file */
+async function fetchFile(location: string, file: string, options: CachedFolderOptions): Promise<Blob | undefined> {
+  const { cache, onProgress, signal } = options;
+  const url = `${location}/${file}`;
+  const kept = await cache?.match(url);
+  if (kept) return kept.blob();
+  let response: Response;
+  try {
+    response = await fetch(url, { signal });
+  } catch (cause) {
+    throw failed(url, signal, cause);
+  }
+  if (response.status === 404) return undefined;
+  if (!response.ok) {
+    throw new WeightError(place, `expected ${url}, got ${response.status} ${response.statusText}`.trimEnd());
+  }
+  const total = Number(response.headers.get('content-length') ?? 0);
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let loaded = 0;
+  try {
+    for (const reader = response.body!.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      chunks.push(value);
+      loaded += value.length;
+      // Of a compressed file the length is not that of its bytes.
+      const known = Math.max(total, loaded);
+      onProgress?.({
+        status: 'progress',
+        name: location,
+        file,
+        loaded,
+        total: known,
+        progress: (100 * loaded) / known,
+      });
+    }
+  } catch (cause) {
+    throw failed(url, signal, cause);
+  }
+  const blob = new Blob(chunks);
+  // A full disk is no reason not to go on.
+  await cache?.put(url, new Response(blob)).catch(() => {});
+  return blob;
+}
+
+function failed(url: string, signal: AbortSignal | undefined, cause: unknown): unknown {
+  if (signal?.aborted) return signal.reason;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new WeightError(place, `expected ${url}, got no answer (${reason}): are you offline?`, { cause });
+}

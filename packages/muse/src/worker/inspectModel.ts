@@ -1,0 +1,47 @@
+import { type FolderSource, openModelFolder } from '@muse/checkpoint';
+
+/** A part of a model, by the headers of its files. */
+export interface ComponentReport {
+  readonly name: string;
+  /** The class that reads it. */
+  readonly className: string;
+  readonly numParameters: number;
+  /** On disk, or to download. */
+  readonly sizeBytes: number;
+  /** In f32, as the device holds it. */
+  readonly largestTensorBytes: number;
+}
+
+/** What can be said of a model before it is loaded. */
+export interface ModelReport {
+  readonly name: string;
+  readonly license: string;
+  readonly components: readonly ComponentReport[];
+}
+
+/**
+ * Reads the index and the weight files' headers, no weights.
+ *
+ * @throws WeightError, ConfigError for a folder that is no model
+ */
+export async function inspectModel(source: FolderSource): Promise<ModelReport> {
+  const folder = await openModelFolder(source);
+  const components: ComponentReport[] = [];
+  for (const [name, className] of Object.entries(folder.index.components)) {
+    const checkpoint = await (await folder.component(name)).checkpoint();
+    try {
+      const infos = checkpoint.names.map((tensor) => checkpoint.info(tensor));
+      const sizes = infos.map(({ shape }) => shape.reduce((product, side) => product * side, 1));
+      components.push({
+        name,
+        className,
+        numParameters: sizes.reduce((sum, size) => sum + size, 0),
+        sizeBytes: infos.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+        largestTensorBytes: 4 * sizes.reduce((most, size) => Math.max(most, size), 0),
+      });
+    } finally {
+      await checkpoint.close();
+    }
+  }
+  return { name: folder.index.name, license: folder.index.license, components };
+}

@@ -1,0 +1,135 @@
+import { type Backend, ConfigError, createBackend, MuseError } from '@muse/backend';
+import { createMuse, type Muse } from '../muse.js';
+import { loadMuseParts, type MuseParts } from '../museParts.js';
+import type { LoadProgress } from '../progress.js';
+import { Runtime } from '../runtime.js';
+import { TextRows } from '../textRows.js';
+import type { CallPort } from './callPort.js';
+import { inspectModel } from './inspectModel.js';
+import { type ModelSource, openSource } from './modelSource.js';
+import type { DeviceMemory, LoadCall, RemoteFacts } from './protocol.js';
+import { type AttentionWatch, type TextAttention, watchAttention } from './textAttention.js';
+
+interface Loaded {
+  readonly muse: Muse;
+  readonly parts: MuseParts;
+  readonly watch: AttentionWatch;
+  readonly backend: Backend;
+}
+
+/** What a page asks `attention` for. */
+export interface AttentionOptions {
+  readonly prompt: string;
+  /** i32 [h·w] of the base stage; masked ones hold `maskTokenId`, as in a step's `tokenIds`. */
+  readonly tokenIds: Int32Array;
+}
+
+const place = (where: string) => ({ package: 'muse', in: where });
+
+/** The pipelines that go over as they are: options in, images out. */
+const pipelines = ['generate', 'inpaint', 'outpaint', 'edit', 'variations', 'upscale'] as const;
+type Pipeline = (typeof pipelines)[number];
+
+/** The pipeline that lives in a worker, one at a time. */
+export class MuseHost {
+  #loaded: Loaded | undefined;
+
+  /** Does what a call asks for. @throws what the pipeline throws; ConfigError for a method that there isn't */
+  async call(method: string, options: unknown, port: CallPort): Promise<unknown> {
+    if (pipelines.includes(method as Pipeline)) {
+      const run = this.#alive(method).muse[method as Pipeline] as (options: object) => Promise<unknown>;
+      return run.call(this.#alive(method).muse, { ...(options as object), ...port.hooks });
+    }
+    switch (method) {
+      case 'load':
+        return this.#load(options as LoadCall & { source: ModelSource }, port);
+      case 'inspect': {
+        const { source, ...rest } = options as LoadCall & { source: ModelSource };
+        return inspectModel(await openSource(source, { ...rest, signal: port.signal }));
+      }
+      case 'encodeImage':
+      case 'decodeTokens': {
+        const run = this.#alive(method).muse[method] as (...given: unknown[]) => Promise<unknown>;
+        return run.apply(this.#alive(method).muse, options as unknown[]);
+      }
+      case 'attention':
+        return this.#attention(options as AttentionOptions);
+      case 'memory':
+        return memoryOf(this.#alive(method).backend);
+      case 'dispose':
+        return this.#dispose();
+    }
+    throw new ConfigError(place('worker'), `expected a method of the pipeline, got ${method}`);
+  }
+
+  async #load({ source, ...options }: LoadCall & { source: ModelSource }, port: CallPort): Promise<RemoteFacts> {
+    await this.#dispose();
+    const { signal } = port;
+    const onProgress = (progress: LoadProgress) => port.post({ event: 'progress', progress });
+    const folder = await openSource(source, { ...options, onProgress, signal });
+    const { device = 'auto', wasmFolder } = options;
+    const backend = await createBackend({ device, wasmFolder });
+    const watch = watchAttention(backend);
+    try {
+      const parts = await loadMuseParts(folder, { backend: watch.backend, onProgress, signal });
+      this.#loaded = { muse: createMuse(parts), parts, watch, backend };
+    } catch (error) {
+      await backend.dispose();
+      throw error;
+    }
+    const { muse } = this.#loaded;
+    return {
+      index: muse.index,
+      hasSuperRes: muse.hasSuperRes,
+      grid: muse.grid,
+      device: backend.name,
+      deviceReason: backend.reason,
+      deviceDescription: backend.capabilities.description,
+      isGpu: backend.capabilities.isGpu,
+    };
+  }
+
+  async #attention({ prompt, tokenIds }: AttentionOptions): Promise<TextAttention> {
+    const { parts, watch, backend } = this.#alive('attention');
+    const { textEncoder, transformer } = parts;
+    const { tf } = backend;
+    const rows = new TextRows(parts, prompt);
+    const prepared = rows.take(1, (text) => transformer.prepare(text));
+    try {
+      const weights = watch.watch(() => {
+        transformer.forward(tf.tensor2d(tokenIds, [1, tokenIds.length], 'int32'), prepared);
+      });
+      if (!weights) throw new MuseError(place('attention'), 'expected a model that attends to text apart, got another');
+      const [, S, T] = weights.shape;
+      const values = await new Runtime(backend).read<Float32Array>(weights);
+      const tokenizer = textEncoder.tokenizer!;
+      return { weights: values, shape: [S, T], pieces: tokenizer.pieces(tokenizer.encode(prompt, { maxLength: T })) };
+    } finally {
+      prepared.dispose();
+      rows.dispose();
+    }
+  }
+
+  async #dispose(): Promise<void> {
+    const loaded = this.#loaded;
+    this.#loaded = undefined;
+    await loaded?.muse.dispose();
+    await loaded?.backend.dispose();
+  }
+
+  #alive(where: string): Loaded {
+    if (this.#loaded) return this.#loaded;
+    throw new MuseError(place(where), 'expected a model that is loaded, got none');
+  }
+}
+
+function memoryOf({ tf }: Backend): DeviceMemory {
+  const { numBytes, numTensors, numBytesAllocatedInGPU } = tf.memory() as ReturnType<typeof tf.memory> & {
+    numBytesAllocatedInGPU?: number;
+  };
+  return {
+    tensorBytes: numBytes,
+    numTensors,
+    ...(numBytesAllocatedInGPU !== undefined && { gpuBytes: numBytesAllocatedInGPU }),
+  };
+}

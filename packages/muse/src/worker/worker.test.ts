@@ -1,0 +1,234 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { ConfigError, createBackend, ImageError, MuseError, WeightError } from '@muse/backend';
+import { nodeFolder } from '@muse/checkpoint/node';
+import { writeTinyCascade, writeTinyModel } from '@muse/tiny-model';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { RgbaImage } from '../image.js';
+import { Muse } from '../muse.js';
+import type { GenerationStep } from '../options.js';
+import { connectMuse, inspectModel, serveMuse, type WorkerLike } from './index.js';
+
+/** A worker's two ends over a real channel, so that everything is cloned; the same thread, so that the tests see it. */
+function workerInThread() {
+  const { port1: page, port2: inside } = new MessageChannel();
+  serveMuse({
+    addEventListener: (_, listener) => {
+      inside.onmessage = listener as (event: unknown) => void;
+    },
+  });
+  const errors: ((event: unknown) => void)[] = [];
+  const worker: WorkerLike = {
+    postMessage: (message, transfer) => page.postMessage(message, transfer),
+    addEventListener: (_, listener) => errors.push(listener),
+    terminate: () => page.close(),
+  };
+  return { worker, close: () => page.close(), crash: (message: string) => errors.forEach((tell) => tell({ message })) };
+}
+
+let folder: string;
+const files = async (path: string) => {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return Promise.all(
+    paths.map(async (file) => ({ path: relative(path, file), file: new Blob([await readFile(file)]) })),
+  );
+};
+const source = async (name: string) => ({ name, files: await files(join(folder, name)) });
+const thread = workerInThread();
+const { worker } = thread;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'muse-worker-'));
+  const backend = await createBackend({ device: 'wasm' });
+  await writeTinyModel(backend, join(folder, 'tiny'));
+  await writeTinyCascade(backend, join(folder, 'cascade'));
+});
+afterAll(async () => {
+  thread.close();
+  await rm(folder, { recursive: true });
+});
+
+const load = async (name = 'tiny') => connectMuse(worker, await source(name), { device: 'wasm' });
+const prompt = 'a red cat';
+
+describe('a pipeline in a worker', () => {
+  it('gives the images of one that is not', async () => {
+    const muse = await Muse.fromPretrained(nodeFolder(join(folder, 'tiny')), { device: 'wasm' });
+    const remote = await load();
+    const options = { prompt, seed: 7, count: 2 };
+    const [here, there] = [await muse.generate(options), await remote.generate(options)];
+    expect(there).toEqual(here);
+    const image = here[0]!;
+    const mask = { width: 16, height: 16, data: new Uint8Array(256).fill(1, 0, 128) };
+    expect(await remote.inpaint({ image, mask, prompt, seed: 1 })).toEqual(
+      await muse.inpaint({ image, mask, prompt, seed: 1 }),
+    );
+    expect(await remote.outpaint({ image, prompt, seed: 1, left: 5 })).toMatchObject({ width: 21, height: 16 });
+    expect(await remote.edit({ image, prompt, seed: 1, numSteps: 3 })).toMatchObject({ width: 16, seed: 1 });
+    expect(await remote.variations({ image, strength: 0.5, seed: 1, count: 2 })).toHaveLength(2);
+    const tokens = await remote.encodeImage(image);
+    expect(tokens).toEqual(await muse.encodeImage(image));
+    expect(await remote.decodeTokens(tokens.tokenIds)).toEqual(await muse.decodeTokens(tokens.tokenIds));
+    await muse.dispose();
+    await remote.dispose();
+  });
+
+  it('says model, device and progress', async () => {
+    const statuses = new Set<string>();
+    const remote = await connectMuse(worker, await source('cascade'), {
+      device: 'wasm',
+      onProgress: ({ status }) => statuses.add(status),
+    });
+    expect(remote.facts).toMatchObject({ device: 'wasm', isGpu: false, hasSuperRes: true, grid: [8, 8] });
+    expect(remote.facts.index.name).toBe('tiny-cascade');
+    expect([...statuses]).toEqual(['initiate', 'download', 'progress', 'done', 'device', 'ready']);
+    expect((await remote.memory()).tensorBytes).toBeGreaterThan(10_000);
+    await remote.dispose();
+  });
+
+  it('waits at each step for the page, which may ask for its pixels', async () => {
+    const remote = await load('cascade');
+    const steps: GenerationStep[] = [];
+    const previews: RgbaImage[] = [];
+    let isBusy = false;
+    const [image] = await remote.generate({
+      prompt,
+      seed: 3,
+      onStep: async (step) => {
+        expect(isBusy).toBe(false);
+        isBusy = true;
+        steps.push(step);
+        previews.push(...(await Promise.all([step.preview(), step.preview()])));
+        isBusy = false;
+      },
+    });
+    expect(steps.map(({ stage }) => stage)).toEqual([...Array(5).fill('base'), ...Array(3).fill('super-res')]);
+    expect(previews).toHaveLength(16);
+    expect(previews.at(-1)!.data).toEqual(image!.data);
+    expect(previews[0]!.width).toBe(16);
+    await remote.dispose();
+  });
+
+  it('hands over images one by one', async () => {
+    const remote = await load();
+    const seeds: number[] = [];
+    await remote.generate({ prompt, seed: 5, count: 3, onImage: ({ seed }) => void seeds.push(seed) });
+    expect(seeds).toEqual([5, 6, 7]);
+    await remote.dispose();
+  });
+
+  it('stops by the signal, and what the page’s callback throws ends the call', async () => {
+    const remote = await load();
+    const controller = new AbortController();
+    let numSteps = 0;
+    const stopped = remote.generate({
+      prompt,
+      count: 50,
+      signal: controller.signal,
+      onStep: () => {
+        if (++numSteps === 2) controller.abort();
+      },
+    });
+    expect(await stopped.catch((error) => error)).toBe(controller.signal.reason);
+    expect(numSteps).toBe(2);
+    await expect(remote.generate({ prompt, signal: AbortSignal.abort() })).rejects.toThrow('aborted');
+    const thrown = new RangeError('mine');
+    const onStep = () => {
+      throw thrown;
+    };
+    await expect(remote.generate({ prompt, count: 50, onStep })).rejects.toBe(thrown);
+    expect(await remote.generate({ prompt, seed: 1 })).toHaveLength(1);
+    await remote.dispose();
+  });
+
+  it('rejects with errors of the same class and words', async () => {
+    const remote = await load();
+    const wrong = remote.generate({ prompt, guidanceScale: -1 });
+    await expect(wrong).rejects.toThrow(ConfigError);
+    await expect(wrong).rejects.toThrow(
+      '[muse] generate: expected guidanceScale to be a finite number of at least 0, got -1',
+    );
+    const image = { width: 16, height: 16, data: new Uint8ClampedArray(3) };
+    await expect(remote.variations({ image, strength: 1 })).rejects.toThrow(ImageError);
+    await remote.dispose();
+    await expect(remote.generate({ prompt })).rejects.toThrow('expected a model that is loaded, got none');
+    await expect(connectMuse(worker, { name: 'nothing', files: [] })).rejects.toThrow(WeightError);
+  });
+
+  it('rejects all that is under way when the worker dies', async () => {
+    const { worker, crash, close } = workerInThread();
+    const remote = await connectMuse(worker, await source('tiny'), { device: 'wasm' });
+    const lost = remote.generate({ prompt });
+    crash('out of memory');
+    await expect(lost).rejects.toThrow(MuseError);
+    await expect(lost).rejects.toThrow('out of memory');
+    await expect(remote.generate({ prompt })).rejects.toThrow('out of memory');
+    close();
+  });
+
+  it('tells attention to the prompt: what there is of text, nothing of padding', async () => {
+    const remote = await load();
+    const tokenIds = new Int32Array(64).fill(13);
+    const { weights, shape, pieces } = await remote.attention({ prompt, tokenIds });
+    expect(pieces).toEqual(['▁a', '▁red', '▁cat', '</s>']);
+    expect(shape[0]).toBe(64);
+    for (let row = 0; row < 64; row++) {
+      const line = [...weights.subarray(row * shape[1], (row + 1) * shape[1])];
+      expect(line.slice(0, 4).reduce((sum, x) => sum + x)).toBeCloseTo(1, 5);
+      expect(line.slice(4).every((x) => x === 0)).toBe(true);
+    }
+    expect((await remote.memory()).numTensors).toBeGreaterThan(0);
+    const before = await remote.memory();
+    await remote.attention({ prompt, tokenIds });
+    expect(await remote.memory()).toEqual(before);
+    await remote.dispose();
+  });
+});
+
+describe('files of a URL', () => {
+  const withServer = async (answer: (path: string) => Promise<Response>) => {
+    const fetched: string[] = [];
+    vi.stubGlobal('fetch', async (url: string) => {
+      fetched.push(url.replace('http://models/tiny/', ''));
+      return answer(url.replace('http://models/', ''));
+    });
+    const kept = new Map<string, Response>();
+    const cache = {
+      match: async (url: string) => kept.get(url)?.clone(),
+      put: async (url: string, response: Response) => void kept.set(url, response),
+    };
+    vi.stubGlobal('caches', { open: async () => cache });
+    return { fetched, kept };
+  };
+  const serve = async (path: string) => {
+    const bytes = await readFile(join(folder, path)).catch(() => undefined);
+    return bytes ? new Response(bytes) : new Response(null, { status: 404 });
+  };
+
+  it('are fetched once, then come from the cache', async () => {
+    const { fetched, kept } = await withServer(serve);
+    const first = await connectMuse(worker, 'http://models/tiny/', { device: 'wasm' });
+    const once = fetched.length;
+    expect(new Set(fetched).size).toBe(once);
+    expect(kept.size).toBe(fetched.length);
+    const report = await inspectModel(worker, 'http://models/tiny');
+    expect(fetched).toHaveLength(once);
+    expect(report).toMatchObject({ name: 'tiny', components: [{ name: 'vqgan', className: 'VQGAN' }, {}, {}] });
+    expect(report.components[0]!.sizeBytes).toBe(2 * report.components[0]!.numParameters);
+    await first.dispose();
+    vi.unstubAllGlobals();
+  });
+
+  it('that can’t be had are told by URL and reason', async () => {
+    await withServer(async () => Promise.reject(new TypeError('Failed to fetch')));
+    const load = () => connectMuse(worker, 'http://models/tiny', { device: 'wasm' });
+    await expect(load()).rejects.toThrow('tiny/model_index.json, got no answer (Failed to fetch): are you offline?');
+    await withServer(async () => new Response(null, { status: 503 }));
+    await expect(load()).rejects.toThrow('model_index.json, got 503');
+    await withServer(async () => new Response(null, { status: 404 }));
+    await expect(load()).rejects.toThrow(WeightError);
+    vi.unstubAllGlobals();
+  });
+});
