@@ -2,7 +2,7 @@ import { WeightError } from '@muse/backend';
 import type { ByteSource, FolderSource } from './byteSource.js';
 import { readExactly, readSafetensorsHeader } from './safetensorsHeader.js';
 import { openShards } from './shards.js';
-import { decodeTensor, type TensorData, type TensorInfo } from './tensorData.js';
+import { decodeTensor, isSizes, type TensorData, type TensorInfo } from './tensorData.js';
 import { findWeights } from './weightFiles.js';
 
 /** The tensors of one model, read one at a time. */
@@ -16,6 +16,11 @@ export interface Checkpoint {
   info(name: string): TensorInfo;
   /** Reads this tensor's bytes only. Rejects with a WeightError when there is no such tensor or its bytes can't be had. */
   read(name: string): Promise<TensorData>;
+  /**
+   * Reads the bytes of `count` rows from `start` on only, a row being all values of one index of the first axis: a part of
+   * an embedding, or of a tensor that is too large at once. Rejects with a WeightError when there are no such rows.
+   */
+  readRows(name: string, start: number, count: number): Promise<TensorData>;
   close(): Promise<void>;
 }
 
@@ -61,6 +66,19 @@ async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
     async read(name) {
       const { dtype, shape, sizeBytes, offset } = entry(name);
       return { dtype, shape, data: decodeTensor(dtype, await readExactly(source, offset, sizeBytes)) };
+    },
+    async readRows(name, start, count) {
+      const { dtype, shape, sizeBytes, offset } = entry(name);
+      const numRows = shape[0] ?? 0;
+      if (!isSizes([start, count]) || start + count > numRows) {
+        throw new WeightError(
+          { package: 'checkpoint', in: 'readRows' },
+          `${source.name}: expected rows of the ${numRows} of tensor ${name}, got ${count} from ${start} on`,
+        );
+      }
+      const rowBytes = numRows === 0 ? 0 : sizeBytes / numRows;
+      const bytes = await readExactly(source, offset + start * rowBytes, count * rowBytes);
+      return { dtype, shape: [count, ...shape.slice(1)], data: decodeTensor(dtype, bytes) };
     },
     close: () => source.close(),
   };

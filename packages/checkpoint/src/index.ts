@@ -6,7 +6,7 @@ export { type DownloadFolderOptions, type HubFolderOptions, hubFolder } from './
 export type { HubProgress } from './hub/progress.js';
 export { urlFolder } from './hub/urlFolder.js';
 export { variantFolder } from './hub/variantFolder.js';
-export { type LoadParametersOptions, loadParameters } from './loadParameters.js';
+export { checkSpecs, type LoadParametersOptions, loadParameters } from './loadParameters.js';
 export {
   type ModelComponent,
   type ModelFolder,

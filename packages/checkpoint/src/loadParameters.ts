@@ -44,7 +44,12 @@ export async function loadParameters(
   }
 }
 
-function checkSpecs(name: string, checkpoint: Checkpoint, specs: readonly ParameterSpec[]): void {
+/**
+ * What `loadParameters` checks before it reads anything: names, shapes and dtypes.
+ *
+ * @throws WeightError that lists every missing, surplus and misshapen tensor and every wrong dtype
+ */
+export function checkSpecs(name: string, checkpoint: Checkpoint, specs: readonly ParameterSpec[]): void {
   const surplus = new Set(checkpoint.names);
   const missing: string[] = [];
   const misshapen: string[] = [];
