@@ -29,8 +29,18 @@ export function notEmpty(text: string): string {
 export function modelOption(): Option {
   return new Option(
     '-m, --model <model>',
-    `model folder, or name of an installed package (default: ${defaultModel})`,
+    `folder, installed package, org/name on the Hugging Face hub, or URL (default: ${defaultModel})`,
   ).argParser(notEmpty);
+}
+
+/** How a model that is not a folder is found and fetched. */
+export function addSourceOptions(command: Command): Command {
+  return command
+    .optionsGroup('Models of the Hugging Face hub:')
+    .addOption(new Option('--revision <name>', 'branch, tag or commit (default: main)').argParser(notEmpty))
+    .addOption(new Option('--variant <name>', 'weights of another kind, as fp16').argParser(notEmpty))
+    .addOption(new Option('--cache-dir <folder>', 'where files are kept (default: HF_HUB_CACHE)').argParser(notEmpty))
+    .option('--offline', 'use what is cached, ask nobody (also: HF_HUB_OFFLINE=1)');
 }
 
 export function outputOption(description: string): Option {

@@ -4,9 +4,10 @@ import type { DecodeTokensFlags } from './commands/decodeTokens.js';
 import type { DevicesFlags } from './commands/devices.js';
 import type { EncodeImageFlags } from './commands/encodeImage.js';
 import type { EncodeTextFlags } from './commands/encodeText.js';
+import type { InspectFlags } from './commands/inspect.js';
 import { addEditCommands } from './editCommands.js';
 import { addGenerate } from './generateCommand.js';
-import { deviceOption, modelOption, oneOf, outputOption } from './options.js';
+import { addSourceOptions, deviceOption, modelOption, oneOf, outputOption } from './options.js';
 import type { Io } from './terminal/io.js';
 import { addTrain } from './trainCommand.js';
 import { defaultModel, integerFrom, stages } from './values.js';
@@ -47,7 +48,11 @@ export function buildProgram(context: CommandContext): Command {
   addEncodeImage(program, io, signal);
   addDecodeTokens(program, io, signal);
   addEncodeText(program, io, signal);
-  addInspect(program, io);
+  addInspect(program, io, signal);
+  for (const command of program.commands) {
+    const takesModel = command.options.some(({ long }) => long === '--model') || command.name() === 'inspect';
+    if (takesModel) addSourceOptions(command);
+  }
   return program;
 }
 
@@ -122,16 +127,16 @@ function addEncodeText(program: Command, io: Io, signal: AbortSignal): void {
     });
 }
 
-function addInspect(program: Command, io: Io): void {
+function addInspect(program: Command, io: Io, signal: AbortSignal): void {
   program
     .command('inspect')
     .summary('what a model holds')
     .description('Shows the components, parameters, bytes and licence of a model.')
-    .argument('[model]', 'model folder, or name of an installed package', defaultModel)
+    .argument('[model]', 'folder, installed package, org/name on the Hugging Face hub, or URL', defaultModel)
     .option('--json', 'a report on stdout for programs')
     .addHelpText('after', '\nExample:\n  $ muse inspect @muse/model-emoji')
-    .action(async (model: string, flags: { json?: boolean }) => {
+    .action(async (model: string, flags: InspectFlags) => {
       const { inspect } = await import('./commands/inspect.js');
-      await inspect(model, flags, io);
+      await inspect(model, flags, io, signal);
     });
 }

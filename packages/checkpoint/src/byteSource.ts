@@ -17,6 +17,8 @@ export interface FolderSource {
   /** The caller closes it. Rejects with a WeightError that names the file when it is not there. */
   open(path: string): Promise<ByteSource>;
   has(path: string): Promise<boolean>;
+  /** The kind of weights it gives for the usual names, `fp16`; for messages. */
+  readonly variant?: string;
 }
 
 /** A relative path inside a folder: no empty parts, no `.` or `..`, no backslash. */
@@ -61,6 +63,7 @@ export function memoryFolder(location: string, files: ReadonlyMap<string, Uint8A
 export function subFolder(folder: FolderSource, path: string): FolderSource {
   return {
     location: `${folder.location}/${path}`,
+    variant: folder.variant,
     open: (inner) => folder.open(`${path}/${inner}`),
     has: (inner) => folder.has(`${path}/${inner}`),
   };

@@ -1,6 +1,11 @@
 import type { ModelIndex } from '@muse/checkpoint';
 import { byteSize } from '../terminal/duration.js';
 import type { Io } from '../terminal/io.js';
+import { type SourceFlags, sourceOptions } from './modelFlags.js';
+
+export interface InspectFlags extends SourceFlags {
+  readonly json?: boolean;
+}
 
 /** One part of a model as `--json` has it. */
 interface ComponentReport {
@@ -29,10 +34,11 @@ interface ModelReport {
 }
 
 /** `muse inspect`: what a model folder holds. Reads headers only; no device is needed. */
-export async function inspect(model: string, { json = false }: { json?: boolean }, io: Io): Promise<void> {
+export async function inspect(model: string, flags: InspectFlags, io: Io, signal: AbortSignal): Promise<void> {
+  const { json = false } = flags;
   const { resolveModelFolder } = await import('@muse/muse/node');
   const { openModelFolder } = await import('@muse/checkpoint');
-  const source = resolveModelFolder(model, import.meta.url);
+  const source = await resolveModelFolder(model, { ...sourceOptions(flags), signal, resolveFrom: import.meta.url });
   const folder = await openModelFolder(source);
   const components: ComponentReport[] = [];
   for (const name of Object.keys(folder.index.components)) {

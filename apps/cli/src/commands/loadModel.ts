@@ -1,29 +1,38 @@
-import type { LoadProgress, Muse } from '@muse/muse';
-import { byteSize } from '../terminal/duration.js';
+import type { Muse } from '@muse/muse';
+import type { NodeLoadProgress } from '@muse/muse/node';
+import { byteSize, duration } from '../terminal/duration.js';
 import type { ProgressLine } from '../terminal/progressLine.js';
 import { defaultModel } from '../values.js';
-import type { ModelFlags } from './modelFlags.js';
+import { type ModelFlags, sourceOptions } from './modelFlags.js';
 
 export interface LoadModelOptions extends ModelFlags {
   readonly signal: AbortSignal;
   readonly progress: ProgressLine;
 }
 
-/** Loads a model by path or package name, with progress. The caller disposes it. */
+/** Loads a model by path, package name, name on the hub or URL, with progress. The caller disposes it. */
 export async function loadModel(options: LoadModelOptions): Promise<Muse> {
   const { model = defaultModel, device = 'auto', signal, progress } = options;
   progress.update(`Loading ${model} …`);
-  const { Muse } = await import('@muse/muse');
+  const { Muse } = await import('@muse/muse/node');
   return Muse.fromPretrained(model, {
+    ...sourceOptions(options),
     device,
     signal,
     resolveFrom: import.meta.url,
-    onProgress: (event) => show(model, event, progress),
+    onProgress: (event) => showLoading(model, event, progress),
   });
 }
 
-function show(model: string, event: LoadProgress, progress: ProgressLine): void {
+/** What happens while a model is fetched and loaded. */
+export function showLoading(model: string, event: NodeLoadProgress, progress: ProgressLine): void {
   if (event.status === 'device') progress.line(`Device ${event.device} (${event.reason})`);
+  if (event.status === 'retry') progress.line(`${event.name}: ${event.reason}; again in ${duration(event.delayMs)}`);
+  if (event.status === 'offline') progress.line(`${event.name}: ${event.reason}; what is cached is used`);
+  if (event.status === 'fetch') {
+    const percent = Math.floor(event.progress);
+    progress.update(`Downloading ${event.name}: ${event.file}, ${percent}% of ${byteSize(event.total)}`);
+  }
   if (event.status === 'progress' && event.file.endsWith('.safetensors')) {
     const part = event.file.split('/')[0]!.replace('_', ' ');
     const percent = Math.floor(event.progress);

@@ -8,6 +8,7 @@ import { type Destinations, deliver, follow, type ImageReport, newTrace, shortPa
 import { GenerateProgress } from './generateProgress.js';
 import type { ImageJob, OutputFlags } from './imageFlags.js';
 import { loadModel } from './loadModel.js';
+import { sourceOptions } from './modelFlags.js';
 
 /**
  * What every command that makes images does around it: first it makes sure that the files can be written, then it loads
@@ -17,7 +18,7 @@ export async function makeImages(job: ImageJob, flags: OutputFlags, io: Io, sign
   const startMs = performance.now();
   const destinations = await resolveDestinations(job, flags);
   const progress = new ProgressLine(io, flags.quiet);
-  const muse = await loadModel({ ...job, signal, progress });
+  const muse = await loadModel({ ...sourceOptions(flags), ...job, signal, progress });
   try {
     job.check?.(muse);
     const reports: ImageReport[] = [];

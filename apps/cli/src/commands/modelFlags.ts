@@ -4,7 +4,19 @@ import type { DeviceName } from '@muse/backend';
 export interface ModelFlags {
   /** Default: the model that comes with the command. */
   readonly model?: string;
+  /** Of a model on the hub. */
+  readonly revision?: string;
+  readonly variant?: string;
+  readonly cacheDir?: string;
+  readonly offline?: boolean;
   /** Default `auto`. */
   readonly device?: DeviceName | 'auto';
   readonly quiet?: boolean;
+}
+
+/** The flags that say how a model is found and fetched, without `model` itself. */
+export type SourceFlags = Pick<ModelFlags, 'revision' | 'variant' | 'cacheDir' | 'offline'>;
+
+export function sourceOptions({ revision, variant, cacheDir, offline }: SourceFlags): SourceFlags {
+  return { revision, variant, cacheDir, offline };
 }

@@ -1,3 +1,3 @@
 export * from '../index.js';
-export { Muse, type NodeLoadOptions } from './nodeMuse.js';
-export { resolveModelFolder } from './resolveModelFolder.js';
+export { Muse, type NodeLoadOptions, type NodeLoadProgress } from './nodeMuse.js';
+export { type ResolveModelOptions, resolveModelFolder } from './resolveModelFolder.js';

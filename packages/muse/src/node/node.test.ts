@@ -44,7 +44,7 @@ describe('fromPretrained under Node', () => {
   it.each([
     ['@muse/absent', 'got neither: npm install @muse/absent, or give a path'],
     ['./absent', 'got ./absent: not there'],
-    ['https://example.org/model', 'got https://example.org/model: not there'],
+    ['ftp://example.org/model', 'got ftp://example.org/model: not there'],
     ['', 'model_index.json'],
     ['empty', 'expected package empty to hold model/model_index.json, got none'],
   ])('says what it looked for: %j', async (source, message) => {

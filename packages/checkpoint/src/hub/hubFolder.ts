@@ -1,0 +1,162 @@
+import { ConfigError, WeightError } from '@muse/backend';
+import { type ByteSource, type FolderSource, missingFile } from '../byteSource.js';
+import { type CacheStore, defaultCacheStore, storeModelCache } from './cacheStore.js';
+import { download } from './download.js';
+import type { HasherFactory } from './hash.js';
+import { HttpClient, HttpError, type HttpOptions } from './httpClient.js';
+import { checkRevision, fetchListing, isRepoId, type Listing } from './listing.js';
+import type { FileCache, PartialFile, RemoteFile } from './remoteFile.js';
+import { variantFolder } from './variantFolder.js';
+
+export interface DownloadFolderOptions
+  extends Pick<HttpOptions, 'fetch' | 'onProgress' | 'signal' | 'maxAttempts' | 'retryDelayMs' | 'stallMs'> {
+  /** Weights of another kind: `fp16` takes `model.fp16.safetensors` for `model.safetensors`. */
+  readonly variant?: string;
+  /** Where files are kept. Default: the browser's Cache API, in `muse`; memory where there is none. */
+  readonly cache?: CacheStore;
+  /** Requests at a time. Default 4. */
+  readonly numParallel?: number;
+}
+
+export interface HubFolderOptions extends DownloadFolderOptions {
+  /** Branch, tag or commit. Default `main`. */
+  readonly revision?: string;
+  /** For private and gated models. Sent to the endpoint and nowhere else. */
+  readonly token?: string;
+  /** Default https://huggingface.co. */
+  readonly endpoint?: string;
+  /** Takes what is cached, and asks nobody. */
+  readonly offline?: boolean;
+}
+
+/** The cache of one model. */
+export interface ModelCache {
+  /** What is known of a revision without a network. */
+  recall(revision: string): Promise<Listing | undefined>;
+  remember(revision: string, listing: Listing): Promise<void>;
+  files(commit: string): FileCache;
+}
+
+export const HUB_ENDPOINT = 'https://huggingface.co';
+
+/**
+ * A model of the Hugging Face hub as a folder. A file is downloaded when it is opened, and kept in the cache; the revision
+ * is looked up once, so that all files are of one commit. Without a network, what is cached is used.
+ *
+ * @param id `org/name`
+ * @throws WeightError when there is no such model or revision, no access, no answer and nothing cached
+ */
+export async function hubFolder(id: string, options: HubFolderOptions = {}): Promise<FolderSource> {
+  const store = options.cache ?? (await defaultCacheStore());
+  return openHubFolder(id, options, (endpoint) => storeModelCache(store, `${endpoint}/${id}`));
+}
+
+/** {@link hubFolder} on any cache. */
+export async function openHubFolder(
+  id: string,
+  options: HubFolderOptions,
+  makeCache: (endpoint: string) => ModelCache,
+  hasher?: HasherFactory,
+): Promise<FolderSource> {
+  const place = { package: 'checkpoint', in: 'hubFolder' };
+  if (!isRepoId(id)) throw new WeightError(place, `expected the name of a model, org/name, got ${JSON.stringify(id)}`);
+  const { revision = 'main', offline = false, token, numParallel } = options;
+  checkRevision(revision);
+  const endpoint = checkEndpoint(options.endpoint ?? HUB_ENDPOINT);
+  const cache = makeCache(endpoint);
+  const name = revision === 'main' ? id : `${id}@${revision}`;
+  const client = new HttpClient({ ...options, name, token, tokenOrigin: new URL(endpoint).origin });
+  const { listing, isOffline } = await findListing();
+  const { commit, files } = listing;
+  const remoteFile = (path: string): RemoteFile | undefined => {
+    const file = files.get(path);
+    return file && { path, ...file, url: `${endpoint}/${id}/resolve/${commit}/${encodePath(path)}` };
+  };
+  const folder = fetchingFolder(name, remoteFile, cache.files(commit), (file, partial) =>
+    download(client, file, partial, { numParallel, hasher }),
+  );
+  if (!isOffline) return variantFolder(folder, options.variant);
+  return variantFolder(
+    {
+      ...folder,
+      async open(path) {
+        if (files.has(path)) return folder.open(path);
+        throw new WeightError(place, `expected ${path} of ${name} in the cache, got none: it needs the network once`);
+      },
+    },
+    options.variant,
+  );
+
+  async function findListing(): Promise<{ listing: Listing; isOffline: boolean }> {
+    const known = await cache.recall(revision);
+    if (offline) {
+      if (known) return { listing: known, isOffline: true };
+      throw new WeightError(place, `expected ${name} in the cache, as offline is asked for, got nothing of it`);
+    }
+    // What a commit holds never changes.
+    if (known?.isComplete && known.commit === revision) return { listing: known, isOffline: false };
+    // With something to fall back on, no network is told at once.
+    const asking = known ? new HttpClient({ ...client.options, maxAttempts: 1 }) : client;
+    try {
+      const fetched = await fetchListing(asking, endpoint, id, revision);
+      await cache.remember(revision, fetched);
+      return { listing: fetched, isOffline: false };
+    } catch (error) {
+      const isSilent =
+        error instanceof HttpError && (error.status === undefined || error.status === 429 || error.status >= 500);
+      if (!known || !isSilent) throw error;
+      options.onProgress?.({ status: 'offline', name, reason: error.problem });
+      return { listing: known, isOffline: true };
+    }
+  }
+}
+
+/** A folder whose files are downloaded when they are opened. */
+export function fetchingFolder(
+  location: string,
+  find: (path: string) => RemoteFile | undefined | Promise<RemoteFile | undefined>,
+  cache: FileCache,
+  fetchFile: (file: RemoteFile, partial: PartialFile) => Promise<void>,
+): FolderSource {
+  /** Two that open a file at once share its download. */
+  const underWay = new Map<string, Promise<void>>();
+  const fetchOnce = (file: RemoteFile) => {
+    const running = underWay.get(file.path);
+    if (running) return running;
+    const started = cache
+      .begin(file)
+      .then((partial) => partial && fetchFile(file, partial))
+      .finally(() => underWay.delete(file.path));
+    underWay.set(file.path, started);
+    return started;
+  };
+  return {
+    location,
+    has: async (path) => (await find(path)) !== undefined,
+    async open(path): Promise<ByteSource> {
+      const file = await find(path);
+      if (!file) throw missingFile(location, path);
+      const there = await cache.open(file);
+      if (there) return there;
+      await fetchOnce(file);
+      const source = await cache.open(file);
+      if (source) return source;
+      throw new WeightError(
+        { package: 'checkpoint', in: 'open' },
+        `expected ${path} of ${location} in the cache, got none`,
+      );
+    },
+  };
+}
+
+function checkEndpoint(endpoint: string): string {
+  if (/^https?:\/\/[^/?#]+(\/[^?#]*)?$/.test(endpoint) && URL.canParse(endpoint)) return endpoint.replace(/\/+$/, '');
+  throw new ConfigError(
+    { package: 'checkpoint', in: 'hubFolder' },
+    `expected an endpoint of http(s)://, got ${endpoint}`,
+  );
+}
+
+function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
+}
