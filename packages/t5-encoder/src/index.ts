@@ -10,6 +10,14 @@ export {
 export { loadT5Encoder } from './loadT5Encoder.js';
 export { t5Parameters } from './parameters.js';
 export { relativePositionBuckets } from './relativePosition.js';
+export { openStreamedT5Encoder, type StreamedT5Options } from './streaming/openStreamedT5Encoder.js';
+export type { PromptCache } from './streaming/promptCache.js';
+export {
+  type EncodeProgress,
+  type PromptStates,
+  type StreamedEncodeOptions,
+  StreamedT5Encoder,
+} from './streaming/streamedT5Encoder.js';
 export { T5Encoder, type TextStates } from './t5Encoder.js';
 export { sentencePieceToTokenizerJson } from './tokenizer/sentencePieceToTokenizerJson.js';
 export { type SentencePieceOptions, T5Tokenizer, type TokenBatch } from './tokenizer/t5Tokenizer.js';

@@ -25,7 +25,8 @@ export async function loadT5Encoder(backend: Backend, component: ModelComponent)
   }
 }
 
-async function loadTokenizer({ folder }: ModelComponent): Promise<T5Tokenizer | undefined> {
+/** `tokenizer.json`, or else `spiece.model`, or else none. */
+export async function loadTokenizer({ folder }: ModelComponent): Promise<T5Tokenizer | undefined> {
   if (await folder.has('tokenizer.json')) {
     return T5Tokenizer.fromTokenizerJson(await readJson(folder, 'tokenizer.json'));
   }

@@ -2,8 +2,8 @@ import { assertShape, type Backend, ConfigError, WeightError } from '@muse/backe
 import type { Parameters } from '@muse/checkpoint';
 import * as tf from '@tensorflow/tfjs';
 import type { T5Config } from './config.js';
-import { positionBiasName, t5Parameters } from './parameters.js';
-import { relativePositionBuckets } from './relativePosition.js';
+import { encoderBlock, finalNorm, type LayerContext, positionBias } from './encoderLayers.js';
+import { t5Parameters } from './parameters.js';
 import type { T5Tokenizer } from './tokenizer/t5Tokenizer.js';
 
 export interface TextStates {
@@ -22,6 +22,8 @@ const place = (where: string) => ({ package: 't5-encoder', in: where });
  * not divided by √K; there are no biases and, as this is for inference and small joint training, no dropout.
  */
 export class T5Encoder {
+  private readonly context: LayerContext;
+
   /** @param parameters tensors by name in memory layout, read at each call (so they may be variables in training); `dispose` frees them */
   constructor(
     readonly backend: Backend,
@@ -37,6 +39,9 @@ export class T5Encoder {
         `expected parameters ${missing.map(({ name }) => name).join(', ')}, got none`,
       );
     }
+    const get = (name: string) => this.get(name);
+    const linear = (x: tf.Tensor, name: string) => backend.ops.linear(x, get(name) as tf.Tensor2D);
+    this.context = { backend, config, get, linear };
   }
 
   /**
@@ -52,19 +57,11 @@ export class T5Encoder {
   forward(ids: tf.Tensor2D, mask: tf.Tensor2D): tf.Tensor3D {
     const { B, T } = assertShape(place('forward'), 'ids', ids, ['B', 'T']) as { B: number; T: number };
     assertShape(place('forward'), 'mask', mask, [B, T]);
-    const { ops } = this.backend;
-    const { layerNormEpsilon: epsilon, numLayers } = this.config;
     return tf.tidy(() => {
-      const bias = this.positionBias(T); // f32 [1, N, T, T]
-      let x = ops.embedding(this.get('shared.weight') as tf.Tensor2D, ids); // f32 [B, T, D]
-      for (let layer = 0; layer < numLayers; layer++) {
-        const block = `encoder.block.${layer}.layer`;
-        const attentionInput = ops.rmsNorm(x, this.get(`${block}.0.layer_norm.weight`) as tf.Tensor1D, epsilon);
-        x = tf.add(x, this.selfAttention(`${block}.0.SelfAttention`, attentionInput, bias, mask));
-        const feedForwardInput = ops.rmsNorm(x, this.get(`${block}.1.layer_norm.weight`) as tf.Tensor1D, epsilon);
-        x = tf.add(x, this.feedForward(`${block}.1.DenseReluDense`, feedForwardInput));
-      }
-      return ops.rmsNorm(x, this.get('encoder.final_layer_norm.weight') as tf.Tensor1D, epsilon) as tf.Tensor3D;
+      const bias = positionBias(this.context, T);
+      let x = this.backend.ops.embedding(this.get('shared.weight') as tf.Tensor2D, ids) as tf.Tensor3D;
+      for (let layer = 0; layer < this.config.numLayers; layer++) x = encoderBlock(this.context, layer, x, bias, mask);
+      return finalNorm(this.context, x);
     });
   }
 
@@ -92,50 +89,6 @@ export class T5Encoder {
   dispose(): void {
     for (const tensor of this.parameters.values()) tensor.dispose();
     this.parameters.clear();
-  }
-
-  /** @returns f32 [1, N, T, T], from the bias table by an embedding lookup, so that the table gets its gradient */
-  private positionBias(seqLen: number): tf.Tensor4D {
-    const { relativeAttentionNumBuckets, relativeAttentionMaxDistance } = this.config;
-    const buckets = relativePositionBuckets(seqLen, relativeAttentionNumBuckets, relativeAttentionMaxDistance);
-    const table = this.get(positionBiasName) as tf.Tensor2D; // f32 [buckets, N]
-    const perPair = this.backend.ops.embedding(table, tf.tensor2d(buckets, [seqLen, seqLen], 'int32')); // f32 [T, T, N]
-    return tf.expandDims(tf.transpose(perPair, [2, 0, 1]), 0) as tf.Tensor4D;
-  }
-
-  /** @param x f32 [B, T, D] */
-  private selfAttention(name: string, x: tf.Tensor, bias: tf.Tensor4D, mask: tf.Tensor2D): tf.Tensor {
-    const { ops } = this.backend;
-    const project = (part: string) => ops.linear(x, this.get(`${name}.${part}.weight`) as tf.Tensor2D) as tf.Tensor3D;
-    const options = { numHeads: this.config.numHeads, scale: 1, bias, keyMask: mask };
-    const mixed = ops.attention(project('q'), project('k'), project('v'), options); // f32 [B, T, N·K]
-    return ops.linear(mixed, this.get(`${name}.o.weight`) as tf.Tensor2D);
-  }
-
-  /** @param x f32 [B, T, D] */
-  private feedForward(name: string, x: tf.Tensor): tf.Tensor {
-    const project = (input: tf.Tensor, part: string) =>
-      this.backend.ops.linear(input, this.get(`${name}.${part}.weight`) as tf.Tensor2D);
-    const inner = this.config.isGated
-      ? tf.mul(this.activate(project(x, 'wi_0')), project(x, 'wi_1')) // f32 [B, T, F]
-      : this.activate(project(x, 'wi'));
-    return project(inner, 'wo');
-  }
-
-  private activate(x: tf.Tensor): tf.Tensor {
-    const { activation } = this.config;
-    switch (activation) {
-      case 'relu':
-        return tf.relu(x);
-      case 'gelu':
-        return this.backend.ops.gelu(x);
-      case 'gelu_new':
-        return this.backend.ops.geluTanh(x);
-      case 'silu':
-        return this.backend.ops.silu(x);
-      default:
-        return activation satisfies never;
-    }
   }
 
   private get(name: string): tf.Tensor {
