@@ -109,11 +109,13 @@ def clip_gradients(s: RunSettings, module: nn.Module) -> Tensor:
 class MuonWithAdamW:
     """Muon (Jordan et al. 2024) for the matrices inside the network, AdamW for the rest, as its authors advise: embeddings, the
     output, norms, biases. Muon's update is scaled to the RMS of AdamW's (Liu et al. 2025, arXiv 2502.16982), so both take one rate.
+    A matrix that stands for a larger one (`rate_scale`, see T5's q) takes as much less: Muon's steps know nothing of a matrix's
+    size, and q at full rate had T5's softmax saturated, and so without a gradient, within a few hundred steps.
     """
 
     def __init__(self, named: dict[str, nn.Parameter], s: RunSettings):
         inner = {name for name, p in named.items() if p.dim() == 2 and not re.search("embedding|shared|head|relative", name)}
-        matrices = [named[name] for name in sorted(inner)]
+        matrices = rate_groups([named[name] for name in sorted(inner)])
         rest = decay_groups([p for name, p in named.items() if name not in inner], s.weight_decay)
         self.muon = torch.optim.Muon(matrices, s.learning_rate, weight_decay=s.weight_decay, adjust_lr_fn="match_rms_adamw")
         self.adamw = torch.optim.AdamW(rest, lr=s.learning_rate, betas=s.betas, eps=1e-8, fused=True)
@@ -134,6 +136,12 @@ class MuonWithAdamW:
         self.muon.load_state_dict(state["muon"])
         self.adamw.load_state_dict(state["adamw"])
         self.param_groups = [*self.muon.param_groups, *self.adamw.param_groups]
+
+
+def rate_groups(parameters: list[nn.Parameter]) -> list[dict]:
+    """By `rate_scale`; the learning rate of a group is the run's times its own."""
+    scales = sorted({getattr(p, "rate_scale", 1.0) for p in parameters})
+    return [{"params": [p for p in parameters if getattr(p, "rate_scale", 1.0) == scale], "rate_scale": scale} for scale in scales]
 
 
 def decay_groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict]:

@@ -86,6 +86,7 @@ class SelfAttention(nn.Module):
         self.num_heads = c.num_heads
         self.q, self.k, self.v = (nn.Linear(c.d_model, inner, bias=False) for _ in range(3))
         self.o = nn.Linear(inner, c.d_model, bias=False)
+        self.q.weight.rate_scale = c.d_kv**-0.5  # q holds the division by √K: its steps are as much smaller
         if has_position_bias:
             self.relative_attention_bias = nn.Embedding(c.relative_attention_num_buckets, c.num_heads)
 

@@ -36,7 +36,7 @@ def train(task, s: RunSettings, run: pathlib.Path, processes: Processes, log_eve
         rate = learning_rate_at(s, step)
         for optimizer in task.optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("rate_scale", 1.0)
         values = task.step(step)
         is_saved = step % s.checkpoint_every == 0 or step == s.num_steps
         if step % log_every == 0 or is_saved:

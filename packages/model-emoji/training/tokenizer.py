@@ -6,6 +6,11 @@
     python packages/model-emoji/training/tokenizer.py merge --data scenes --images 30000 --model model
     python packages/model-emoji/training/tokenizer.py decoder --data scenes --model model --minutes 8.5
 
+and of the second stage's, from the first's:
+
+    node packages/emoji-scenes/scripts/exportScenes.mjs --count 30000 --seed 1 --image-size 128 --out fine-scenes
+    torchrun --nproc_per_node 2 packages/model-emoji/training/tokenizer.py fine --data fine-scenes --images 10000 --from model --model fine-model --minutes 16
+
 `codes` trains everything. For its first 300 steps the encoder's outputs reach the decoder as they are; then the codebook starts
 as the k-means of the outputs of 40 batches, and moves as their running mean. Starting with codes at once left 130 of 1024 in use.
 
@@ -18,7 +23,10 @@ What is left to guess of a flat token is then 0.2 nats. Such a code moves to whe
 
 `decoder` trains the decoder alone: the codes, and a transformer that was trained on them, stay.
 
-Loss: L1 + 2·L2 (refine: 4·L2, decoder: 8·L2) + 0.25 commitment + (refine) 2·spread of equal patches, bfloat16 convolutions;
+`fine` starts from what `decoder` left, with one more residual block at each resolution of the decoder (the identity at first),
+and trains everything on images of 128 × 128 pixels, 12 at a time: the codes mean about the same there, parts twice as near.
+
+Loss: L1 + 2·L2 (refine: 4·L2, decoder and fine: 8·L2) + 0.25 commitment + (refine, fine) 2·spread of equal patches, bfloat16 convolutions;
 no perceptual and no adversarial term.
 """
 import argparse
@@ -41,8 +49,9 @@ CONFIG = {
     "imageSize": 64, "blockOutChannels": [16, 32, 64, 128], "layersPerBlock": 1, "decoderBlockOutChannels": [16, 32, 64, 128],
     "decoderLayersPerBlock": 1, "normNumGroups": 8, "codebookSize": 1024, "codebookDim": 16,
 }  # fmt: skip
-REFINED_DECODER = [16, 32, 64, 192]
-BATCH, LEARNING_RATE, QUANTIZER_START, KMEANS_BATCHES = 32, 1e-3, 300, 40
+REFINED = {**CONFIG, "decoderBlockOutChannels": [16, 32, 64, 192]}
+FINE = {**REFINED, "imageSize": 128, "decoderLayersPerBlock": 2}
+BATCH, FINE_BATCH, LEARNING_RATE, QUANTIZER_START, KMEANS_BATCHES = 32, 12, 1e-3, 300, 40
 PATCH = 8
 COMMON = 0.01  # a kind of patch that is so large a share of all is merged to one code
 STATE = "codebook.pt"
@@ -66,6 +75,12 @@ class Codebook:
         weight.data = codes
         count = count.clamp(min=0.5) * (BATCH * 64 / len(rows))
         return Codebook(weight, count, codes * count[:, None])
+
+    @staticmethod
+    def in_use(weight: Tensor, ids: Tensor) -> "Codebook":
+        """As it stands, counted on what a few batches use."""
+        count = torch.bincount(ids, minlength=len(weight)).float() * (FINE_BATCH * 256 / len(ids))
+        return Codebook(weight, count, weight * count[:, None])
 
     def update(self, rows: Tensor, ids: Tensor, revived: Tensor | None, processes: Processes) -> None:
         """`revived`: latents that take the places of codes out of use, if any may."""
@@ -126,12 +141,14 @@ def merge(arguments: argparse.Namespace) -> None:
 
 def read(arguments: argparse.Namespace) -> Tensor:
     """u8 [N, 3, H, W]"""
-    images = ImageFolder(arguments.data, CONFIG["imageSize"])
+    images = ImageFolder(arguments.data, FINE["imageSize"] if arguments.part == "fine" else CONFIG["imageSize"])
     return torch.stack([images[i] for i in range(min(len(images), arguments.images))])
 
 
-def start(part: str, folder: pathlib.Path) -> tuple[VQGAN, Codebook | None]:
-    """A new model; for `refine` the one in `folder`, with new layers where the decoder is wider; for `decoder` that in `folder`."""
+def start(arguments: argparse.Namespace, pixels: Tensor) -> tuple[VQGAN, Codebook | None]:
+    """A new model; for `refine` the one in `model`, for `fine` that in `from`, with new layers where the decoder is larger; for
+    `decoder` the one in `model`, its encoder fixed."""
+    part, folder = arguments.part, arguments.model / "vqgan"
     if part == "codes":
         return VQGAN(VQGANConfig.from_json(CONFIG)), None
     if part == "decoder":
@@ -139,23 +156,39 @@ def start(part: str, folder: pathlib.Path) -> tuple[VQGAN, Codebook | None]:
         for fixed in (model.encoder, model.quant_conv):
             fixed.requires_grad_(False)
         return model, None
-    model = VQGAN(VQGANConfig.from_json({**CONFIG, "decoderBlockOutChannels": REFINED_DECODER}))
-    own, given = model.state_dict(), VQGAN.load(folder).state_dict()
-    model.load_state_dict({name: tensor for name, tensor in given.items() if tensor.shape == own[name].shape}, strict=False)
+    if part == "fine":
+        model = grown(FINE, VQGAN.load(getattr(arguments, "from") / "vqgan"))
+        with torch.no_grad():
+            ids = torch.cat([model.encode(to_float(some)).flatten() for some in pixels[:480].split(16)])
+        return model, Codebook.in_use(model.quantize.embedding.weight, ids)
     state = torch.load(folder / STATE, weights_only=True)
+    model = grown(REFINED, VQGAN.load(folder))
     return model, Codebook(model.quantize.embedding.weight, state["count"], state["sum"])
+
+
+@torch.no_grad()
+def grown(config: dict, smaller: VQGAN) -> VQGAN:
+    """Of another config, with the tensors that fit; residual blocks that are new do nothing yet."""
+    model, given = VQGAN(VQGANConfig.from_json(config)), smaller.state_dict()
+    own = model.state_dict()
+    model.load_state_dict({name: tensor for name, tensor in given.items() if tensor.shape == own[name].shape}, strict=False)
+    for name, p in model.named_parameters():
+        if name not in given and ".conv2." in name:
+            p.zero_()
+    return model
 
 
 def train(arguments: argparse.Namespace, processes: Processes) -> None:
     random, part = np.random.default_rng(processes.rank), arguments.part
-    refines, is_timed = part == "refine", part != "codes"
+    refines, is_timed = part in ("refine", "fine"), part != "codes"
     peak = LEARNING_RATE / 2 if part == "decoder" else LEARNING_RATE
-    folder, share = arguments.model / "vqgan", processes.share(BATCH)
+    folder, batch_size = arguments.model / "vqgan", FINE_BATCH if part == "fine" else BATCH
+    share = processes.share(batch_size)
     torch.manual_seed(0)
-    model, codebook = start(part, folder)
+    pixels = read(arguments)
+    model, codebook = start(arguments, pixels)
     torch.manual_seed(processes.rank)
     model = model.to(memory_format=torch.channels_last)
-    pixels = read(arguments)
     model.quantize.requires_grad_(False)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     mean = {name: p.detach().clone() for name, p in trained.items()}
@@ -185,7 +218,7 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
             y = model.decode_latents(passed.contiguous(memory_format=torch.channels_last))
         y = y.float()
         squared = F.mse_loss(y, x)
-        loss = (y - x).abs().mean() + {"codes": 2, "refine": 4, "decoder": 8}[part] * squared + 0.25 * commitment
+        loss = (y - x).abs().mean() + {"codes": 2, "refine": 4, "decoder": 8, "fine": 8}[part] * squared + 0.25 * commitment
         if refines:
             kind, count = equal_patches(batch)
             loss = loss + 2 * spread_of_equals(rows, kind, count)
@@ -207,7 +240,7 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
         minutes = processes.of_first(torch.tensor([(time.monotonic() - began) / 60.0])).item()
         progress = minutes / arguments.minutes if is_timed else step / arguments.steps
         if step % 50 == 0 and processes.is_first:
-            per_second = step * BATCH / (60 * minutes)
+            per_second = step * batch_size / (60 * minutes)
             print(f"step {step}  psnr {-10 * math.log10(error / 50):.2f}  {per_second:.0f} images/s  {100 * progress:.0f}%", flush=True)
             error = 0.0
     model.load_state_dict(mean, strict=False)
@@ -219,12 +252,13 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
 
 if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("part", choices=["codes", "refine", "merge", "decoder"])
+    ap.add_argument("part", choices=["codes", "refine", "merge", "decoder", "fine"])
     ap.add_argument("--data", type=pathlib.Path, required=True, help="folder of exportScenes.mjs")
     ap.add_argument("--images", type=int, default=10**9, help="of the folder, the first so many")
     ap.add_argument("--model", type=pathlib.Path, required=True, help="model folder, vqgan/ is written")
+    ap.add_argument("--from", type=pathlib.Path, help="of fine: model folder of the first stage")
     ap.add_argument("--steps", type=int, default=1750, help="of codes")
-    ap.add_argument("--minutes", type=float, default=28, help="of refine and decoder")
+    ap.add_argument("--minutes", type=float, default=28, help="of refine, decoder and fine")
     parsed = ap.parse_args()
     with Processes() as processes:
         merge(parsed) if parsed.part == "merge" else train(parsed, processes)
