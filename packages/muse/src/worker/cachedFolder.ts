@@ -16,6 +16,7 @@ export interface CachedFolderOptions {
   readonly signal?: AbortSignal;
 }
 
+const INDEX = 'model_index.json';
 const place = { package: 'muse', in: 'open' };
 
 /**
@@ -44,7 +45,14 @@ export function cachedFolder(url: string, options: CachedFolderOptions = {}): Fo
       return blob ? blobSource(`${location}/${path}`, blob) : memoryFolder(location, new Map()).open(path);
     },
     async has(path) {
-      return (await find(path)) !== undefined;
+      try {
+        return (await find(path)) !== undefined;
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        // Without a network there is what was kept, and no more.
+        if (await options.cache?.match(`${location}/${INDEX}`)) return false;
+        throw error;
+      }
     },
   };
 }

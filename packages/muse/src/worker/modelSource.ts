@@ -1,11 +1,23 @@
 import type { DeviceName } from '@muse/backend';
-import type { FolderSource } from '@muse/checkpoint';
+import { type FolderSource, type HubFolderOptions, hubFolder } from '@muse/checkpoint';
 import type { LoadProgress } from '../progress.js';
 import { cachedFolder, type FileCache } from './cachedFolder.js';
 import { filesFolder, type ModelFile } from './filesFolder.js';
 
-/** Where a model is, said by a page: the URL of a model folder, or files from the visitor's disk. */
-export type ModelSource = string | { readonly name: string; readonly files: readonly ModelFile[] };
+/** A model of the hub. */
+export interface HubSource {
+  /** `org/name` */
+  readonly hub: string;
+  /** Branch, tag or commit. Default `main`. */
+  readonly revision?: string;
+  /** `fp16` takes the weights of that variant. */
+  readonly variant?: string;
+  /** For private and gated models. */
+  readonly token?: string;
+}
+
+/** Where a model is, said by a page: the URL of a model folder, files from the visitor's disk, or a name on the hub. */
+export type ModelSource = string | HubSource | { readonly name: string; readonly files: readonly ModelFile[] };
 
 export interface WorkerLoadOptions {
   /** Default `auto`: a real GPU by WebGPU, else WebAssembly. */
@@ -25,8 +37,15 @@ interface CacheScope {
 
 /** The folder of a source. */
 export async function openSource(source: ModelSource, options: WorkerLoadOptions): Promise<FolderSource> {
-  if (typeof source !== 'string') return filesFolder(source.name, source.files);
   const { cache = 'muse-models', onProgress, signal } = options;
+  if (typeof source !== 'string') {
+    if ('files' in source) return filesFolder(source.name, source.files);
+    const told: HubFolderOptions['onProgress'] = (progress) => {
+      // Retries and the like are for logs.
+      if (progress.status === 'progress') onProgress?.(progress);
+    };
+    return hubFolder(source.hub, { ...source, onProgress: told, signal });
+  }
   // Not there without https, nor where storage is blocked.
   const { caches } = globalThis as CacheScope;
   const opened = cache === false ? undefined : await caches?.open(cache).catch(() => undefined);

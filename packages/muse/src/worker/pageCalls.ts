@@ -88,11 +88,14 @@ class CallListener {
   hear(event: CallEvent): void {
     switch (event.event) {
       case 'progress':
-        return this.handlers.onProgress?.(event.progress);
+        this.handlers.onProgress?.(event.progress);
+        break;
       case 'step':
-        return this.#answer(() => this.handlers.onStep!({ ...event.step, preview: () => this.#preview() }));
+        this.#answer(() => this.handlers.onStep!({ ...event.step, preview: () => this.#preview() }));
+        break;
       case 'image':
-        return this.#answer(() => this.handlers.onImage!(event.image));
+        this.#answer(() => this.handlers.onImage!(event.image));
+        break;
       case 'preview': {
         const waiting = this.#previews.shift();
         if (event.error) waiting?.reject(unpackError(event.error));

@@ -9,13 +9,14 @@ import type { RgbaImage } from '../image.js';
 import { Muse } from '../muse.js';
 import type { GenerationStep } from '../options.js';
 import { connectMuse, inspectModel, serveMuse, type WorkerLike } from './index.js';
+import type { Port } from './protocol.js';
 
 /** A worker's two ends over a real channel, so that everything is cloned; the same thread, so that the tests see it. */
 function workerInThread() {
   const { port1: page, port2: inside } = new MessageChannel();
   serveMuse({
     addEventListener: (_, listener) => {
-      inside.onmessage = listener as (event: unknown) => void;
+      (inside as unknown as Port).onmessage = listener as Port['onmessage'];
     },
   });
   const errors: ((event: unknown) => void)[] = [];
@@ -24,7 +25,10 @@ function workerInThread() {
     addEventListener: (_, listener) => errors.push(listener),
     terminate: () => page.close(),
   };
-  return { worker, close: () => page.close(), crash: (message: string) => errors.forEach((tell) => tell({ message })) };
+  const crash = (message: string) => {
+    for (const tell of errors) tell({ message });
+  };
+  return { worker, close: () => page.close(), crash };
 }
 
 let folder: string;
