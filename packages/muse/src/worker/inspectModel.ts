@@ -27,7 +27,8 @@ export interface ModelReport {
 export async function inspectModel(source: FolderSource): Promise<ModelReport> {
   const folder = await openModelFolder(source);
   const components: ComponentReport[] = [];
-  for (const [name, className] of Object.entries(folder.index.components)) {
+  for (const name of folder.weighted) {
+    const className = folder.index.components[name]!;
     const checkpoint = await (await folder.component(name)).checkpoint();
     try {
       const infos = checkpoint.names.map((tensor) => checkpoint.info(tensor));

@@ -42,7 +42,7 @@ export async function openSource(source: ModelSource, options: WorkerLoadOptions
     if ('files' in source) return filesFolder(source.name, source.files);
     const told: HubFolderOptions['onProgress'] = (progress) => {
       // Retries and the like are for logs.
-      if (progress.status === 'progress') onProgress?.(progress);
+      if (progress.status === 'fetch') onProgress?.({ ...progress, status: 'progress' });
     };
     return hubFolder(source.hub, { ...source, onProgress: told, signal });
   }

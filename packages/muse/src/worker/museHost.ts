@@ -1,6 +1,6 @@
 import { type Backend, ConfigError, createBackend, MuseError } from '@muse/backend';
 import { createMuse, type Muse } from '../muse.js';
-import { loadMuseParts, type MuseParts } from '../museParts.js';
+import { isAmused, loadMuseParts, type MuseParts } from '../museParts.js';
 import type { LoadProgress } from '../progress.js';
 import { Runtime } from '../runtime.js';
 import { TextRows } from '../textRows.js';
@@ -91,6 +91,8 @@ export class MuseHost {
 
   async #attention({ prompt, tokenIds }: AttentionOptions): Promise<TextAttention> {
     const { parts, watch, backend } = this.#alive('attention');
+    const another = 'expected a model that attends to text apart, got another';
+    if (isAmused(parts)) throw new MuseError(place('attention'), another);
     const { textEncoder, transformer } = parts;
     const { tf } = backend;
     const rows = new TextRows(parts, prompt);
@@ -99,7 +101,7 @@ export class MuseHost {
       const weights = watch.watch(() => {
         transformer.forward(tf.tensor2d(tokenIds, [1, tokenIds.length], 'int32'), prepared);
       });
-      if (!weights) throw new MuseError(place('attention'), 'expected a model that attends to text apart, got another');
+      if (!weights) throw new MuseError(place('attention'), another);
       const [, S, T] = weights.shape;
       const values = await new Runtime(backend).read<Float32Array>(weights);
       const tokenizer = textEncoder.tokenizer!;
