@@ -1,5 +1,6 @@
 import type * as Tf from '@tensorflow/tfjs';
 import type { Ops } from './ops/ops.js';
+import type { Plan, TensorFunction } from './plan/plan.js';
 
 export const deviceNames = ['webgpu', 'tensorflow', 'wasm', 'cpu'] as const;
 export type DeviceName = (typeof deviceNames)[number];
@@ -30,5 +31,12 @@ export interface Backend {
    * WebGPU validation errors reach nobody otherwise.
    */
   checkErrors(): Promise<void>;
+  /**
+   * Captures a function of tensors for inputs of these shapes. On webgpu its GPU commands are recorded and checked: a
+   * first run must repeat the function's result to the bit. Other devices give a plan that calls the function.
+   *
+   * @throws MuseError if the function reads values back, writes into tensors from outside, or can't be repeated
+   */
+  capture(fn: TensorFunction, inputs: readonly Tf.Tensor[]): Promise<Plan>;
   dispose(): Promise<void>;
 }

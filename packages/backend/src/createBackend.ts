@@ -4,6 +4,7 @@ import { allDevices } from './devices/allDevices.js';
 import type { DeviceOptions, RunningDevice } from './devices/device.js';
 import { activate } from './devices/tfjsBackend.js';
 import { UnsupportedBackendError } from './errors.js';
+import { eagerPlan } from './plan/eagerPlan.js';
 
 export interface BackendOptions extends DeviceOptions {
   /** A device by name, or `auto` (default): a real GPU by WebGPU, else tensorflow, wasm, cpu. */
@@ -90,6 +91,7 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
     capabilities: device.capabilities,
     reason,
     checkErrors: () => device.checkErrors(),
+    capture: async (fn, inputs) => device.capture?.(fn, inputs) ?? eagerPlan(fn, inputs, () => device.checkErrors()),
     async dispose() {
       if (isDisposed) return;
       isDisposed = true;

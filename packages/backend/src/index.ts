@@ -14,5 +14,6 @@ export {
 } from './errors.js';
 export type { AttentionOptions, Conv2dOptions, Ops } from './ops/ops.js';
 export { referenceOps } from './ops/referenceOps.js';
+export type { Plan, PlanInput, TensorFunction } from './plan/plan.js';
 export { gumbel, normal, permutation, type RandomStream, randomUint32, uniform } from './random/draws.js';
 export { philox4x32 } from './random/philox.js';

@@ -1,5 +1,7 @@
+import type { Tensor } from '@tensorflow/tfjs';
 import type { Capabilities, DeviceName } from '../backend.js';
 import type { Ops } from '../ops/ops.js';
+import type { Plan, TensorFunction } from '../plan/plan.js';
 
 /** Whether a device can be had on this machine, for people to read. */
 export interface DeviceReport {
@@ -39,6 +41,8 @@ export interface RunningDevice {
   readonly bfloat16Ops?: Ops;
   /** @see Backend.checkErrors */
   checkErrors(): Promise<void>;
+  /** @see Backend.capture; absent where functions are called each time. */
+  capture?(fn: TensorFunction, inputs: readonly Tensor[]): Promise<Plan>;
   /** Gives memory back; the device can be started again. */
   stop(): Promise<void>;
 }

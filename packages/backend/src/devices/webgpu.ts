@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 import { MuseError, UnsupportedBackendError } from '../errors.js';
 import { fixWebgpuKernels } from '../kernels/webgpu/fixWebgpuKernels.js';
 import { referenceOps } from '../ops/referenceOps.js';
+import type { TfjsWebgpu } from '../plan/tfjsWebgpu.js';
+import { webgpuPlan } from '../plan/webgpuPlan.js';
 import type { Device, Found } from './device.js';
 import { platform } from './platform/node.js';
 import { activate, shutDown } from './tfjsBackend.js';
@@ -74,6 +76,7 @@ export const webgpuDevice: Device = {
         const first = errors.splice(0)[0];
         if (first) throw new MuseError({ package: 'backend', in: 'webgpu' }, first);
       },
+      capture: (fn, inputs) => webgpuPlan(backend as unknown as TfjsWebgpu, fn, inputs),
       async stop() {
         shutDown('webgpu');
         device.destroy();
