@@ -9,7 +9,7 @@ export function museVitest(overrides: ViteUserConfig['test'] = {}): ViteUserConf
     resolve: {
       alias: [
         {
-          find: /^@muse\/(backend|checkpoint|vqgan|t5-encoder|masked-transformer|sampler|muse|trainer|evaluation|emoji-scenes)(\/node|\/worker)?$/,
+          find: /^@muse\/(backend|checkpoint|vqgan|t5-encoder|clip-encoder|masked-transformer|sampler|muse|trainer|evaluation|emoji-scenes)(\/node|\/worker)?$/,
           replacement: `${packages}$1/src$2/index.ts`,
         },
       ],

@@ -10,7 +10,7 @@ import ts from 'typescript';
 const layers = [
   ['backend', 'model-emoji'],
   ['checkpoint'],
-  ['vqgan', 't5-encoder', 'masked-transformer', 'sampler'],
+  ['vqgan', 't5-encoder', 'clip-encoder', 'masked-transformer', 'sampler'],
   ['muse', 'emoji-scenes'],
   ['evaluation'],
   ['trainer'],

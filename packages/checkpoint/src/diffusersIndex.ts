@@ -33,7 +33,15 @@ export function isDiffusersIndex(json: unknown): boolean {
 
 /** Where a component of a folder has its configuration. */
 export function configFileOf(format: ModelIndex['format'], component: string): string {
-  return (format === 'diffusers' ? configFiles[component] : undefined) ?? 'config.json';
+  return (
+    (format === 'diffusers' && Object.hasOwn(configFiles, component) ? configFiles[component] : undefined) ??
+    'config.json'
+  );
+}
+
+/** The components of a folder that have weights. */
+export function weightedComponents({ format, components }: ModelIndex): string[] {
+  return Object.keys(components).filter((name) => format !== 'diffusers' || !Object.hasOwn(configFiles, name));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { WeightError } from '@muse/backend';
 import { type FolderSource, subFolder } from './byteSource.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
-import { configFileOf, isDiffusersIndex, readDiffusersIndex } from './diffusersIndex.js';
+import { configFileOf, isDiffusersIndex, readDiffusersIndex, weightedComponents } from './diffusersIndex.js';
 import { type ModelIndex, parseModelIndex } from './modelIndex.js';
 import { readJson } from './readFile.js';
 import { findWeights } from './weightFiles.js';
@@ -19,6 +19,8 @@ export interface ModelComponent {
 
 export interface ModelFolder {
   readonly index: ModelIndex;
+  /** Names of the components that have weights: all, but a diffusers folder's scheduler and tokenizer. */
+  readonly weighted: readonly string[];
   /** @throws WeightError when the index has no such component or its config.json can't be read */
   component(name: string): Promise<ModelComponent>;
 }
@@ -50,6 +52,7 @@ export async function openModelFolder(
     : parseModelIndex(json, `${folder.location}/model_index.json`);
   return {
     index,
+    weighted: weightedComponents(index),
     async component(name) {
       if (!Object.hasOwn(index.components, name)) {
         const names = Object.keys(index.components).join(', ');

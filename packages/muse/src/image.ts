@@ -16,6 +16,16 @@ export interface TokenGrid {
   readonly grid: readonly [height: number, width: number];
 }
 
+/** What aMUSEd is told of the picture beside its text: images of the training set came with it. */
+export interface MicroConditioning {
+  /** Width and height of the original in pixels. */
+  readonly originalSize: readonly [width: number, height: number];
+  /** Offsets of the crop in the original. */
+  readonly cropOffset: readonly [number, number];
+  /** From 1 to 10 in training; 6 is usual, more is prettier. */
+  readonly aestheticScore: number;
+}
+
 /** All that an image depends on beside the model and its seed. */
 export interface GenerationSettings extends SamplingSettings {
   /** Empty for none: only `variations` does without. */
@@ -25,6 +35,8 @@ export interface GenerationSettings extends SamplingSettings {
   readonly superRes?: boolean;
   /** How the second stage was sampled. */
   readonly superResSampling?: SamplingSettings;
+  /** Of a model that takes it. */
+  readonly microConditioning?: MicroConditioning;
 }
 
 /** Tokens are those of the last stage. */

@@ -1,10 +1,17 @@
-export { checkImage, type GeneratedImage, type GenerationSettings, type RgbaImage, type TokenGrid } from './image.js';
+export {
+  checkImage,
+  type GeneratedImage,
+  type GenerationSettings,
+  type MicroConditioning,
+  type RgbaImage,
+  type TokenGrid,
+} from './image.js';
 export { type Canvas, type CompositeOptions, composite } from './imaging/composite.js';
 export { type MaskImage, maskFromBox, maskFromRgba, tokenMask } from './imaging/mask.js';
 export type { ImageSize, Region } from './imaging/region.js';
 export { resize, resizeRegion } from './imaging/resize.js';
 export { createMuse, type EncodedText, Muse } from './muse.js';
-export type { LoadOptions, MuseParts, SuperResParts } from './museParts.js';
+export type { AmusedParts, LoadOptions, MuseParts, SuperResParts, T5Parts } from './museParts.js';
 export type { GenerationStep, PipelineOptions, ResolvedOptions } from './options.js';
 export type { EditOptions } from './pipelines/edit.js';
 export type { EditedImage, EditedWindow, EditSettings } from './pipelines/editedImage.js';

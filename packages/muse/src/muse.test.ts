@@ -6,7 +6,7 @@ import { nodeFolder } from '@muse/checkpoint/node';
 import { writeTinyModel } from '@muse/tiny-model';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMuse, type GeneratedImage, type GenerationStep, Muse } from './index.js';
-import { loadMuseParts } from './museParts.js';
+import { loadMuseParts, type T5Parts } from './museParts.js';
 
 let backend: Backend;
 let folder: string;
@@ -80,7 +80,7 @@ describe('generate', () => {
   });
 
   it('asks the transformer for one row where guidance is 0, for the pair elsewhere, and prepares each once', async () => {
-    const parts = await loadMuseParts(nodeFolder(folder), { backend });
+    const parts = (await loadMuseParts(nodeFolder(folder), { backend })) as T5Parts;
     const rows: number[] = [];
     const prepared: number[] = [];
     const { transformer } = parts;

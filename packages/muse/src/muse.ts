@@ -1,10 +1,11 @@
 import { type Backend, ConfigError } from '@muse/backend';
 import type { FolderSource, ModelIndex } from '@muse/checkpoint';
-import { checkText } from './checkText.js';
+import { checkParts } from './checkParts.js';
+import { conditionerOf } from './conditioning/conditionerOf.js';
 import type { GeneratedImage, RgbaImage, TokenGrid } from './image.js';
-import { checkParts, type LoadOptions, loadMuseParts, type MuseParts } from './museParts.js';
+import { type LoadOptions, loadMuseParts, type MuseParts } from './museParts.js';
 import type { ResolvedOptions } from './options.js';
-import type { PipelineContext } from './pipelines/context.js';
+import type { BasePrepared, PipelineContext } from './pipelines/context.js';
 import { type EditOptions, edit } from './pipelines/edit.js';
 import type { EditedImage } from './pipelines/editedImage.js';
 import { type GenerateOptions, generate, resolveGenerate } from './pipelines/generate.js';
@@ -27,8 +28,9 @@ export interface EncodedText {
 const place = (where: string) => ({ package: 'muse', in: where });
 
 /**
- * Text to image by masked generative transformers (Chang et al. 2023, arXiv 2301.00704): a T5 encoder, a masked
- * transformer over tokens, and the VQGAN whose tokens they are.
+ * Text to image by masked generative transformers (Chang et al. 2023, arXiv 2301.00704): a text encoder, a masked
+ * transformer over tokens, and the VQGAN whose tokens they are. Models of our own folders, and aMUSEd (Patil et al. 2024,
+ * arXiv 2401.01808) from its diffusers folder.
  *
  * An image is a function of model, settings and seed. The images of a call are computed one after another in fixed
  * shapes (rows: the prompt's, the unconditional one), so an image's bytes don't depend on what else is asked for.
@@ -49,7 +51,8 @@ export class Muse {
     this.#context = {
       parts,
       runtime,
-      base: new Stage('base', runtime, vqgan, transformer),
+      conditioner: conditionerOf(parts),
+      base: new Stage<BasePrepared>('base', runtime, vqgan, transformer),
       ...(superRes && { superRes: new Stage('super-res', runtime, superRes.vqgan, superRes.transformer) }),
     };
   }
@@ -152,10 +155,9 @@ export class Muse {
    * @throws ConfigError for text that is too long or not in the vocabulary
    */
   async encodeText(text: string): Promise<EncodedText> {
-    const { parts, runtime } = this.#alive('encodeText');
-    const { textEncoder } = parts;
-    checkText(place('encodeText'), 'text', text, textEncoder);
-    const { embeds, mask } = textEncoder.encode([text]);
+    const { conditioner, runtime } = this.#alive('encodeText');
+    conditioner.checkText(place('encodeText'), 'text', text);
+    const { embeds, mask } = conditioner.encode(text);
     const [, T, Dt] = embeds.shape;
     const [hostEmbeds, hostMask] = await Promise.all([
       runtime.read<Float32Array>(embeds),

@@ -6,7 +6,7 @@ import { nodeFolder } from '@muse/checkpoint/node';
 import { writeTinyCascade, writeTinyModel } from '@muse/tiny-model';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMuse, type LoadProgress, Muse } from './index.js';
-import { loadMuseParts } from './museParts.js';
+import { loadMuseParts, type T5Parts } from './museParts.js';
 
 let backend: Backend;
 let folder: string;
@@ -151,8 +151,8 @@ describe('fromPretrained', () => {
 
 describe('createMuse', () => {
   it('refuses parts of a second stage that the base or the index knows nothing of', async () => {
-    const whole = await loadMuseParts(nodeFolder(join(folder, 'whole')), { backend });
-    const cascade = await loadMuseParts(nodeFolder(join(folder, 'cascade')), { backend });
+    const whole = (await loadMuseParts(nodeFolder(join(folder, 'whole')), { backend })) as T5Parts;
+    const cascade = (await loadMuseParts(nodeFolder(join(folder, 'cascade')), { backend })) as T5Parts;
     const both = 'expected a super-resolution stage in parts and index or in neither';
     expect(() => createMuse({ ...whole, superRes: cascade.superRes })).toThrow(both);
     expect(() => createMuse({ ...whole, index: cascade.index })).toThrow(both);

@@ -1,13 +1,24 @@
 import { type Backend, ConfigError, createBackend, type DeviceName } from '@muse/backend';
-import { type FolderSource, type ModelFolder, type ModelIndex, openModelFolder } from '@muse/checkpoint';
+import {
+  type FolderSource,
+  type ModelComponent,
+  type ModelFolder,
+  type ModelIndex,
+  openModelFolder,
+} from '@muse/checkpoint';
+import { type ClipTextEncoder, loadClipTextEncoder } from '@muse/clip-encoder';
 import {
   loadMaskedTransformer,
   loadSuperResTransformer,
+  loadUViT,
   type MaskedTransformer,
   type SuperResTransformer,
+  type UViT,
 } from '@muse/masked-transformer';
 import { loadT5Encoder, type T5Encoder } from '@muse/t5-encoder';
-import { loadVQGAN, type VQGAN } from '@muse/vqgan';
+import { loadVQGAN, loadVQModel, type VQGAN } from '@muse/vqgan';
+import { checkMemory } from './checkMemory.js';
+import { checkParts } from './checkParts.js';
 import { type LoadProgress, watchFolder } from './progress.js';
 
 /** The second stage of a cascade: a finer grid of its own VQGAN, sampled with the base's tokens in view. */
@@ -16,16 +27,33 @@ export interface SuperResParts {
   readonly vqgan: VQGAN;
 }
 
-/** What a pipeline is made of. */
-export interface MuseParts {
+interface CommonParts {
   readonly backend: Backend;
   readonly vqgan: VQGAN;
-  readonly textEncoder: T5Encoder;
-  readonly transformer: MaskedTransformer;
-  readonly superRes?: SuperResParts;
   readonly index: ModelIndex;
   /** Whether `dispose` ends the backend as well. Default false. */
   readonly ownsBackend?: boolean;
+}
+
+/** Muse as in the paper. */
+export interface T5Parts extends CommonParts {
+  readonly textEncoder: T5Encoder;
+  readonly transformer: MaskedTransformer;
+  readonly superRes?: SuperResParts;
+}
+
+/** aMUSEd, of a diffusers folder. */
+export interface AmusedParts extends CommonParts {
+  readonly textEncoder: ClipTextEncoder;
+  readonly transformer: UViT;
+  readonly superRes?: undefined;
+}
+
+/** What a pipeline is made of. */
+export type MuseParts = T5Parts | AmusedParts;
+
+export function isAmused(parts: MuseParts): parts is AmusedParts {
+  return parts.index.format === 'diffusers';
 }
 
 export interface LoadOptions {
@@ -33,6 +61,8 @@ export interface LoadOptions {
   readonly device?: DeviceName | 'auto';
   /** Takes the place of `device`; stays the caller's. */
   readonly backend?: Backend;
+  /** Which of a folder's weights: `fp16`. Default: the plain ones, or else those of `fp16`. */
+  readonly variant?: string;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -41,43 +71,7 @@ export interface LoadOptions {
 const classes = { vqgan: 'VQGAN', text_encoder: 'T5Encoder', transformer: 'MaskedTransformer' } as const;
 const superResClasses = { super_res_vqgan: 'VQGAN', super_res_transformer: 'SuperResTransformer' } as const;
 
-const hasSuperRes = (index: ModelIndex) => index.superResSampling !== undefined;
-
-type Must = (expected: string, want: number, got: number) => void;
-
-/** @throws ConfigError when the parts don't fit together */
-export function checkParts({ vqgan, textEncoder, transformer, superRes, index }: MuseParts): void {
-  const place = { package: 'muse', in: 'createMuse' };
-  const must: Must = (expected, want, got) => {
-    if (want !== got) throw new ConfigError(place, `expected ${expected} ${want}, got ${got}`);
-  };
-  const { codebookSize, latentSize, textDim } = transformer.config;
-  must("the transformer's codebookSize to be the VQGAN's", vqgan.config.codebookSize, codebookSize);
-  must("the transformer's textDim to be the text encoder's dModel", textEncoder.config.dModel, textDim);
-  for (const side of index.imageSize) {
-    must('imageSize to be latentSize · downsampleFactor', latentSize * vqgan.downsampleFactor, side);
-  }
-  if (!textEncoder.tokenizer)
-    throw new ConfigError(place, 'expected a text encoder with a tokenizer.json, got one without');
-  if (hasSuperRes(index) !== (superRes !== undefined)) {
-    const got = superRes ? 'parts of one that the index lacks' : 'an index with one and no parts';
-    throw new ConfigError(place, `expected a super-resolution stage in parts and index or in neither, got ${got}`);
-  }
-  if (superRes) checkSuperRes(must, superRes, transformer, index);
-}
-
-function checkSuperRes(must: Must, superRes: SuperResParts, base: MaskedTransformer, index: ModelIndex): void {
-  const { vqgan, transformer } = superRes;
-  const { codebookSize, coarseCodebookSize, coarseLatentSize, latentSize, textDim } = transformer.config;
-  const of = "the super-resolution transformer's";
-  must(`${of} codebookSize to be its VQGAN's`, vqgan.config.codebookSize, codebookSize);
-  must(`${of} coarseCodebookSize to be the base's`, base.config.codebookSize, coarseCodebookSize);
-  must(`${of} coarseLatentSize to be the base's`, base.config.latentSize, coarseLatentSize);
-  must(`${of} textDim to be the base's`, base.config.textDim, textDim);
-  for (const side of index.superResImageSize!) {
-    must('superResImageSize to be latentSize · downsampleFactor', latentSize * vqgan.downsampleFactor, side);
-  }
-}
+export const hasSuperRes = (index: ModelIndex) => index.superResSampling !== undefined;
 
 /**
  * Loads all parts of a model folder, one tensor at a time. The caller disposes them; if it fails or is aborted,
@@ -88,30 +82,20 @@ function checkSuperRes(must: Must, superRes: SuperResParts, base: MaskedTransfor
 export async function loadMuseParts(source: FolderSource, options: LoadOptions = {}): Promise<MuseParts> {
   const { device = 'auto', onProgress, signal } = options;
   signal?.throwIfAborted();
-  const folder = await openModelFolder(watchFolder(source, { onProgress, signal }));
+  const folder = await openModelFolder(watchFolder(source, { onProgress, signal }), { variant: options.variant });
   checkClasses(folder, source.location);
   const backend = options.backend ?? (await createBackend({ device }));
   onProgress?.({ status: 'device', device: backend.name, reason: backend.reason });
   const loaded: { dispose(): void }[] = [];
-  const keep = <T extends { dispose(): void }>(part: T): T => {
+  const keep: Keep = (part) => {
     loaded.push(part);
     return part;
   };
   try {
-    const parts: MuseParts = {
-      backend,
-      textEncoder: keep(await loadT5Encoder(backend, await folder.component('text_encoder'))),
-      transformer: keep(await loadMaskedTransformer(backend, await folder.component('transformer'))),
-      vqgan: keep(await loadVQGAN(backend, await folder.component('vqgan'))),
-      ...(hasSuperRes(folder.index) && {
-        superRes: {
-          transformer: keep(await loadSuperResTransformer(backend, await folder.component('super_res_transformer'))),
-          vqgan: keep(await loadVQGAN(backend, await folder.component('super_res_vqgan'))),
-        },
-      }),
-      index: folder.index,
-      ownsBackend: options.backend === undefined,
-    };
+    // By headers alone, so they are no progress.
+    await checkMemory(await openModelFolder(source, { variant: options.variant }), backend);
+    const load = folder.index.format === 'diffusers' ? loadAmusedParts : loadT5Parts;
+    const parts: MuseParts = { ...(await load(backend, folder, keep)), ownsBackend: options.backend === undefined };
     checkParts(parts);
     await backend.checkErrors();
     onProgress?.({ status: 'ready', name: source.location });
@@ -123,7 +107,50 @@ export async function loadMuseParts(source: FolderSource, options: LoadOptions =
   }
 }
 
+/** Notes what is to be given back if the rest fails. */
+type Keep = <T extends { dispose(): void }>(part: T) => T;
+
+async function loadT5Parts(backend: Backend, { index, component }: ModelFolder, keep: Keep): Promise<T5Parts> {
+  return {
+    backend,
+    textEncoder: keep(await loadT5Encoder(backend, await component('text_encoder'))),
+    transformer: keep(await loadMaskedTransformer(backend, await component('transformer'))),
+    vqgan: keep(await loadVQGAN(backend, await component('vqgan'))),
+    ...(hasSuperRes(index) && {
+      superRes: {
+        transformer: keep(await loadSuperResTransformer(backend, await component('super_res_transformer'))),
+        vqgan: keep(await loadVQGAN(backend, await component('super_res_vqgan'))),
+      },
+    }),
+    index,
+  };
+}
+
+async function loadAmusedParts(backend: Backend, { index, component }: ModelFolder, keep: Keep): Promise<AmusedParts> {
+  const { folder: tokenizerFolder } = await component('tokenizer');
+  /** An error of a config.json says which one. */
+  const load = async <T extends { dispose(): void }>(name: string, read: (part: ModelComponent) => Promise<T>) => {
+    const part = await component(name);
+    try {
+      return keep(await read(part));
+    } catch (cause) {
+      if (!(cause instanceof ConfigError)) throw cause;
+      const message = `${part.folder.location}/config.json: ${cause.message}`;
+      throw new ConfigError({ package: 'muse', in: 'fromPretrained' }, message, { cause });
+    }
+  };
+  return {
+    backend,
+    textEncoder: await load('text_encoder', (part) => loadClipTextEncoder(backend, part, { tokenizerFolder })),
+    transformer: await load('transformer', (part) => loadUViT(backend, part)),
+    vqgan: await load('vqvae', (part) => loadVQModel(backend, part)),
+    index,
+  };
+}
+
+/** Of a diffusers folder, the index's reader has done it. */
 function checkClasses({ index }: ModelFolder, location: string): void {
+  if (index.format === 'diffusers') return;
   const all = { ...classes, ...(hasSuperRes(index) && superResClasses) };
   for (const [name, expected] of Object.entries(all)) {
     const got = Object.hasOwn(index.components, name) ? index.components[name] : 'none';

@@ -1,7 +1,7 @@
 import { ConfigError, type ErrorPlace } from '@muse/backend';
 import type { SamplingDefaults } from '@muse/checkpoint';
 import { type DecodeStep, resolveSamplingSettings, type SamplingSettings, settingNames } from '@muse/sampler';
-import type { GenerationSettings, RgbaImage } from './image.js';
+import type { GenerationSettings, MicroConditioning, RgbaImage } from './image.js';
 import type { StageName } from './stage.js';
 
 /** One decoding step of one image. */
@@ -23,7 +23,10 @@ export interface GenerationStep extends DecodeStep {
   preview(): Promise<RgbaImage>;
 }
 
-/** What every pipeline takes. Sampling settings that are left out are the model's own, from its model_index.json. */
+/**
+ * What every pipeline takes. Sampling settings that are left out are the model's own, from its model_index.json. Of a
+ * diffusers folder `guidanceScale` is diffusers': s in u + s·(c − u), so 1 and less guide nothing.
+ */
 export interface PipelineOptions extends Partial<SamplingSettings> {
   readonly prompt: string;
   /** Takes the place of "no text" in the guidance, so it has an effect only with a guidance scale above 0. */
@@ -32,6 +35,8 @@ export interface PipelineOptions extends Partial<SamplingSettings> {
   readonly superRes?: boolean;
   /** Sampling of the second stage; what is left out is the model's own. The other settings are the base's. */
   readonly superResSampling?: Partial<SamplingSettings>;
+  /** Only of a model that takes it (aMUSEd); what is left out is the image's own size, no crop, a score of 6. */
+  readonly microConditioning?: Partial<MicroConditioning>;
   /** The first image's; the others have seed + 1, seed + 2, … Random below 2³² if left out. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
@@ -48,7 +53,11 @@ export interface ResolvedOptions {
 export interface ResolveContext {
   readonly place: ErrorPlace;
   /** The model's own; without those of a second stage it has none. */
-  readonly defaults: { readonly sampling: Partial<SamplingSettings>; readonly superResSampling?: SamplingDefaults };
+  readonly defaults: {
+    readonly sampling: Partial<SamplingSettings>;
+    readonly superResSampling?: SamplingDefaults;
+    readonly microConditioning?: MicroConditioning;
+  };
   /** Default 1. */
   readonly count?: number;
   /** Whether a prompt may be left out. */
@@ -79,6 +88,7 @@ export function resolveOptions(
       ...(negativePrompt !== undefined && { negativePrompt }),
       ...resolveSampling(place, { ...options, ...unguided }, defaults.sampling),
       ...resolveSuperRes(place, options, unguided, defaults.superResSampling),
+      ...resolveMicroConditioning(place, options.microConditioning, defaults.microConditioning),
     },
     seeds: Array.from({ length: count }, (_, i) => seed + i),
   };
@@ -98,6 +108,30 @@ function resolveSuperRes(
   if (!superRes) return { superRes };
   const sampling = resolveSampling(place, { ...superResSampling, ...unguided }, defaults as Partial<SamplingSettings>);
   return { superRes, superResSampling: sampling };
+}
+
+function resolveMicroConditioning(
+  place: ErrorPlace,
+  given: Partial<MicroConditioning> | undefined,
+  defaults: MicroConditioning | undefined,
+): Pick<GenerationSettings, 'microConditioning'> {
+  if (!defaults) {
+    if (given === undefined) return {};
+    throw new ConfigError(place, 'expected a model that takes microConditioning, got one that does not');
+  }
+  const microConditioning = { ...defaults, ...given };
+  const { originalSize, cropOffset, aestheticScore } = microConditioning;
+  const areNumbers = (values: unknown): boolean =>
+    Array.isArray(values) && values.length === 2 && values.every((value) => Number.isFinite(value));
+  for (const [name, value] of Object.entries({ originalSize, cropOffset })) {
+    if (areNumbers(value)) continue;
+    throw new ConfigError(place, `expected microConditioning.${name} to be two numbers, got ${JSON.stringify(value)}`);
+  }
+  if (!Number.isFinite(aestheticScore)) {
+    const expected = 'expected microConditioning.aestheticScore to be a number';
+    throw new ConfigError(place, `${expected}, got ${aestheticScore}`);
+  }
+  return { microConditioning };
 }
 
 /** Settings that are given, over a model's own. */

@@ -22,6 +22,8 @@ export interface SampleOptions<Prepared extends { dispose(): void }> {
   readonly tokenIds: Int32Array;
   readonly seed: number;
   readonly settings: SamplingSettings;
+  /** Steps that count as done; see the sampler's. */
+  readonly startStep?: number;
   /** Sets the random numbers of an image's decodes apart, u16. */
   readonly randomStage: number;
   readonly signal?: AbortSignal;
@@ -109,7 +111,8 @@ export class Stage<Prepared extends { dispose(): void }> {
 
   /** Samples the masked tokens. @returns i32 [S], the known ones as they were */
   async sample(options: SampleOptions<Prepared>): Promise<Int32Array> {
-    return this.#follow(decode({ ...options.settings, ...this.#samplerOptions(options) }), options);
+    const { settings, startStep } = options;
+    return this.#follow(decode({ ...settings, ...this.#samplerOptions(options), startStep }), options);
   }
 
   /** Samples a few tokens again, many times: those of `eligible` drift. @returns i32 [S] */

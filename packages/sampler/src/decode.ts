@@ -10,7 +10,7 @@ import { streamOf } from './streams.js';
 
 /** One step of a decode. The arrays are the receiver's own. */
 export interface DecodeStep {
-  /** k in 1 … numSteps. */
+  /** k in 1 … numSteps; the first is startStep + 1. */
   readonly step: number;
   readonly numSteps: number;
   /** i32 [B·S] after this step; masked positions hold the mask token. */
@@ -66,7 +66,7 @@ interface State extends Candidates {
 }
 
 async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, Int32Array, void> {
-  const { settings, seeds, grid, maskTokenId, signal } = options;
+  const { settings, seeds, grid, maskTokenId, startStep, signal } = options;
   const { numSteps, maskSchedule } = settings;
   const seqLen = grid[0] * grid[1];
   const tokenIds = options.tokenIds.slice();
@@ -77,12 +77,12 @@ async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, 
     logProbability: new Float64Array(tokenIds.length),
   };
   const masked = seeds.map((_, b) => maskedPositions(tokenIds.subarray(b * seqLen, (b + 1) * seqLen), maskTokenId));
-  const numAtStart = masked.map((positions) => positions.length);
+  const numAtStart = masked.map((positions) => (startStep > 0 ? seqLen : positions.length));
   const rank = settings.order === 'halton' ? rankOf(haltonOrder(grid)) : undefined;
   signal?.throwIfAborted();
-  if (numAtStart.every((n) => n === 0)) return tokenIds;
+  if (masked.every((positions) => positions.length === 0)) return tokenIds;
 
-  for (let step = 1; step <= numSteps; step++) {
+  for (let step = startStep + 1; step <= numSteps; step++) {
     const numLeft = numAtStart.map((n) => numMaskedAfter(maskSchedule, n, step, numSteps));
     const guidanceScale = guidanceScaleAt(settings, step, numSteps);
     const decided = new Uint8Array(tokenIds.length);
@@ -94,7 +94,7 @@ async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, 
         const context = { options, state, logits, guidanceScale, image: b, stream };
         sampleCandidates(context, positions, place);
         const order = decisionOrder(context, positions, step, rank);
-        const numDecided = positions.length - numLeft[b]!;
+        const numDecided = Math.max(0, positions.length - numLeft[b]!);
         for (const position of order.slice(0, numDecided)) {
           const at = b * seqLen + position;
           tokenIds[at] = state.candidates[at]!;

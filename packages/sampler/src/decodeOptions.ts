@@ -29,14 +29,20 @@ export interface DecodeOptions extends Partial<SamplingSettings> {
   readonly codebookSize: number;
   /** Outside of [0, V), so that the network can't choose it. */
   readonly maskTokenId: number;
+  /**
+   * Steps of the schedule that count as done, in [0, numSteps): decoding begins after them, with n₀ the whole grid. With
+   * ⌊h·w·γ(startStep / N)⌋ tokens masked this is diffusers' image-to-image. Default 0: n₀ are those masked.
+   */
+  readonly startStep?: number;
   /** Sets decodes of one image apart that share its seed (base 0, super-resolution 1), u16. Default 0. */
   readonly stage?: number;
   readonly signal?: AbortSignal;
 }
 
 /** Options that are checked and complete. */
-export interface ResolvedDecodeOptions extends Omit<DecodeOptions, keyof SamplingSettings | 'stage'> {
+export interface ResolvedDecodeOptions extends Omit<DecodeOptions, keyof SamplingSettings | 'stage' | 'startStep'> {
   readonly settings: SamplingSettings;
+  readonly startStep: number;
   readonly stage: number;
 }
 
@@ -53,7 +59,17 @@ export function resolveDecodeOptions(
     if (!isValid) throw new ConfigError(place, `expected ${expected}, got ${shown(got)}`);
   };
   const settings = resolveSamplingSettings(options, place);
-  const { tokensToLogits, tokenIds, seeds, grid, codebookSize, maskTokenId, stage = 0, signal } = options;
+  const {
+    tokensToLogits,
+    tokenIds,
+    seeds,
+    grid,
+    codebookSize,
+    maskTokenId,
+    startStep = 0,
+    stage = 0,
+    signal,
+  } = options;
   check(typeof tokensToLogits === 'function', 'tokensToLogits to be a function', typeof tokensToLogits);
   check(
     Array.isArray(grid) && grid.length === 2 && grid.every((side) => isIntegerIn(side, 1, 2 ** 20)),
@@ -71,6 +87,8 @@ export function resolveDecodeOptions(
     'seeds to be one integer in [0, 2^53) per image',
     seeds,
   );
+  const lastStart = settings.numSteps - 1;
+  check(isIntegerIn(startStep, 0, lastStart), `startStep to be an integer in [0, ${lastStart}]`, startStep);
   check(isIntegerIn(stage, 0, 0xffff), 'stage to be an integer in [0, 65535]', stage);
   const seqLen = grid[0] * grid[1];
   check(
@@ -92,6 +110,7 @@ export function resolveDecodeOptions(
     grid,
     codebookSize,
     maskTokenId,
+    startStep,
     stage,
     signal,
   };

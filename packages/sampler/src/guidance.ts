@@ -40,3 +40,11 @@ export function guidanceScaleAt(options: GuidanceOptions, step: number, numSteps
       return guidanceSchedule satisfies never;
   }
 }
+
+/**
+ * t of a guidance scale s in diffusers' convention, unconditional + s·(conditional − unconditional): s − 1. There s below 1
+ * guides as little as 1 does: not at all.
+ */
+export function guidanceFromDiffusers(scale: number): number {
+  return Math.max(0, scale - 1);
+}

@@ -3,6 +3,7 @@ export type { DecodeOptions, Logits, LogitsRequest } from './decodeOptions.js';
 export {
   type GuidanceOptions,
   type GuidanceSchedule,
+  guidanceFromDiffusers,
   guidanceScaleAt,
   guidanceSchedules,
 } from './guidance.js';

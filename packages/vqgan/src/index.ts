@@ -21,6 +21,7 @@ export {
   patchDiscriminatorPresets,
 } from './discriminator/patchDiscriminator.js';
 export { loadVQGAN } from './loadVqgan.js';
+export { loadVQModel, resolveVQModelConfig } from './loadVqModel.js';
 export { adaptiveAdversarialWeight } from './losses/adaptiveWeight.js';
 export { type AdversarialKind, discriminatorAdversarialLoss, generatorAdversarialLoss } from './losses/adversarial.js';
 export { type FeatureNetwork, perceptualLoss } from './losses/perceptual.js';

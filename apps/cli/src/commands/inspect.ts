@@ -1,6 +1,7 @@
 import type { ModelIndex } from '@muse/checkpoint';
 import { byteSize } from '../terminal/duration.js';
 import type { Io } from '../terminal/io.js';
+import { table } from '../terminal/table.js';
 import { type SourceFlags, sourceOptions } from './modelFlags.js';
 
 export interface InspectFlags extends SourceFlags {
@@ -41,7 +42,7 @@ export async function inspect(model: string, flags: InspectFlags, io: Io, signal
   const source = await resolveModelFolder(model, { ...sourceOptions(flags), signal, resolveFrom: import.meta.url });
   const folder = await openModelFolder(source);
   const components: ComponentReport[] = [];
-  for (const name of Object.keys(folder.index.components)) {
+  for (const name of folder.weighted) {
     const component = await folder.component(name);
     const checkpoint = await component.checkpoint();
     try {
@@ -90,13 +91,6 @@ function describe(report: ModelReport): string {
     ]),
     ['total', '', report.parameters.toLocaleString('en'), '', byteSize(report.sizeBytes), ''],
   ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const table = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
   const { imageSize, sampling, superResImageSize, superResSampling } = report;
   return `${[
     `${report.name}  (${report.location})`,
@@ -105,7 +99,7 @@ function describe(report: ModelReport): string {
     `sampling  ${describeSampling(sampling)}`,
     ...(superResSampling ? [`          ${describeSampling(superResSampling)}`] : []),
     '',
-    ...table,
+    table(rows),
   ].join('\n')}\n`;
 }
 

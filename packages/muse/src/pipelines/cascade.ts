@@ -1,10 +1,9 @@
-import type { PreparedConditioning, PreparedSuperRes } from '@muse/masked-transformer';
-import type { DecodeStep, SamplingSettings } from '@muse/sampler';
+import { type DecodeStep, guidanceFromDiffusers, type SamplingSettings } from '@muse/sampler';
+import type { PromptConditioning } from '../conditioning/conditioner.js';
 import type { RgbaImage, TokenGrid } from '../image.js';
 import type { GenerationStep, PipelineOptions, ResolvedOptions } from '../options.js';
-import { PreparedRows } from '../preparedRows.js';
+import type { PreparedRows } from '../preparedRows.js';
 import type { SampleOptions, Stage } from '../stage.js';
-import { TextRows } from '../textRows.js';
 import type { PipelineContext } from './context.js';
 
 /** Tokens of a stage, and which of them are new: u8 [h·w], 1 where they are. */
@@ -25,6 +24,8 @@ export interface WindowJob {
    * The tokens of a stage that may be sampled anew, u8 [h·w]. The second stage is told what the base did.
    */
   readonly tokenMask: (grid: readonly [number, number], base?: SampledTokens) => Uint8Array;
+  /** Steps of the base's schedule that count as done; see the sampler's `startStep`. */
+  readonly startStep?: number;
   /** The base's tokens are sampled a few at a time, over and over, instead of masked and decoded. */
   readonly remask?: { readonly numSteps: number; readonly remaskRatio: number };
 }
@@ -51,31 +52,27 @@ export class Cascade {
   readonly #context: PipelineContext;
   readonly #resolved: ResolvedOptions;
   readonly #options: Pick<PipelineOptions, 'signal' | 'onStep'>;
-  readonly #text: TextRows;
-  readonly #baseRows: PreparedRows<PreparedConditioning>;
+  readonly #conditioning: PromptConditioning;
 
   constructor(
     context: PipelineContext,
     resolved: ResolvedOptions,
     options: Pick<PipelineOptions, 'signal' | 'onStep'>,
   ) {
-    const { transformer } = context.parts;
-    const { prompt, negativePrompt } = resolved.settings;
     this.#context = context;
     this.#resolved = resolved;
     this.#options = options;
-    this.#text = new TextRows(context.parts, prompt, negativePrompt);
-    this.#baseRows = new PreparedRows((numRows) => this.#text.take(numRows, (text) => transformer.prepare(text)));
+    this.#conditioning = context.conditioner.prepare(resolved.settings);
   }
 
   /** The base stage's tokens, the second stage's if it has its turn, and the picture of the last ones. */
   async run(job: WindowJob): Promise<WindowResult> {
     const { settings } = this.#resolved;
     const { base: stage, superRes } = this.#context;
-    const turn = { stage, rows: this.#baseRows, settings, index: 0 } as const;
+    const turn = { stage, rows: this.#conditioning.base, settings, index: 0 } as const;
     const base = await (job.remask ? this.#remask(turn, job, job.remask) : this.#sample(turn, job));
     if (!superRes || !settings.superResSampling) return { ...base, picture: await stage.decode(base.tokenIds) };
-    const rows = this.#superResRows(base);
+    const rows = this.#conditioning.superRes!(base.tokenIds);
     try {
       const fineTurn = { stage: superRes, rows, settings: settings.superResSampling, index: 1 } as const;
       const fine = await this.#sample(fineTurn, job, base);
@@ -86,25 +83,7 @@ export class Cascade {
   }
 
   dispose(): void {
-    this.#text.dispose();
-    this.#baseRows.dispose();
-  }
-
-  /** The second stage sees the base's tokens in both rows: guidance is of the text alone. */
-  #superResRows({ tokenIds }: SampledTokens): PreparedRows<PreparedSuperRes> {
-    const { superRes, backend } = this.#context.parts;
-    return new PreparedRows((numRows) =>
-      this.#text.take(numRows, (text) => {
-        const rows = new Int32Array(numRows * tokenIds.length);
-        for (let row = 0; row < numRows; row++) rows.set(tokenIds, row * tokenIds.length);
-        const coarseTokenIds = backend.tf.tensor2d(rows, [numRows, tokenIds.length], 'int32');
-        try {
-          return superRes!.transformer.prepare({ ...text, coarseTokenIds });
-        } finally {
-          coarseTokenIds.dispose();
-        }
-      }),
-    );
+    this.#conditioning.dispose();
   }
 
   async #sample<Prepared extends { dispose(): void }>(
@@ -151,11 +130,18 @@ export class Cascade {
       rows,
       tokenIds,
       seed: this.#resolved.seeds[job.image]!,
-      settings,
+      settings: this.#samplerSettings(settings),
+      ...(index === 0 && { startStep: job.startStep }),
       randomStage: 2 * (job.window ?? 0) + index,
       signal: this.#options.signal,
       onStep: (step) => this.#tell(stage, job, step),
     };
+  }
+
+  /** Settings as the sampler has them: a diffusers folder counts guidance in another way. */
+  #samplerSettings(settings: SamplingSettings): SamplingSettings {
+    if (this.#context.parts.index.format !== 'diffusers') return settings;
+    return { ...settings, guidanceScale: guidanceFromDiffusers(settings.guidanceScale) };
   }
 
   async #tell<Prepared extends { dispose(): void }>(

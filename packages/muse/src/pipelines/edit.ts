@@ -30,7 +30,11 @@ const place = { package: 'muse', in: 'edit' };
  */
 export async function edit(context: PipelineContext, options: EditOptions): Promise<EditedImage> {
   const { image, strength = 1, remaskRatio = defaultRemaskRatio, preserveOutside = false } = options;
-  const resolved = checkPipelineOptions(context, options, { place, sampling: defaultRemaskSettings });
+  const { guidanceScale: t } = defaultRemaskSettings;
+  // diffusers' scale is t + 1.
+  const guidanceScale = context.parts.index.format === 'diffusers' ? t + 1 : t;
+  const sampling = { ...defaultRemaskSettings, guidanceScale };
+  const resolved = checkPipelineOptions(context, options, { place, sampling });
   for (const [name, value] of Object.entries({ strength, remaskRatio })) {
     if (!(value > 0 && value <= 1)) throw new ConfigError(place, `expected ${name} to be in (0, 1], got ${value}`);
   }

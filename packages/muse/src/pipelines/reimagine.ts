@@ -15,7 +15,9 @@ export interface ReimagineOptions {
   /** Whether the pixels of tokens that stay are the input's; else they are the tokenizer's. */
   readonly preserveOutside: boolean;
   /** What becomes of the base's tokens. */
-  readonly base: Pick<WindowJob, 'remask'> & { readonly tokenMask: (grid: readonly [number, number]) => Uint8Array };
+  readonly base: Pick<WindowJob, 'remask' | 'startStep'> & {
+    readonly tokenMask: (grid: readonly [number, number]) => Uint8Array;
+  };
 }
 
 /** A whole image through the model, within the square around it; the fine tokens follow the base's that are new. */
@@ -26,6 +28,7 @@ export async function reimagine(cascade: Cascade, options: ReimagineOptions): Pr
   const result = await cascade.run({
     image,
     remask: base.remask,
+    startStep: base.startStep,
     picture: (size) => resizeRegion(picture, region, size, size),
     tokenMask: (grid, sampled) => (sampled ? tokenMask(asMask(sampled), grid) : base.tokenMask(grid)),
   });

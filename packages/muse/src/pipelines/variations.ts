@@ -1,5 +1,5 @@
 import { ConfigError } from '@muse/backend';
-import { randomMask } from '@muse/sampler';
+import { numMaskedAfter, randomMask, type SamplingSettings } from '@muse/sampler';
 import { checkImage, type RgbaImage } from '../image.js';
 import type { PipelineOptions } from '../options.js';
 import { withCascade } from './cascade.js';
@@ -12,7 +12,8 @@ export interface VariationsOptions extends Partial<PipelineOptions> {
   readonly image: RgbaImage;
   /**
    * Share of the tokens that are sampled anew, in [0, 1]: 0 gives the tokenizer's reconstruction, 1 a fresh image. The
-   * tokens of a smaller share are among those of a larger one of the same seed.
+   * tokens of a smaller share are among those of a larger one of the same seed. Of a diffusers folder it is diffusers'
+   * strength: the share of the steps that are run, ⌊N·strength⌋ of them, from as many tokens as are masked by then.
    */
   readonly strength: number;
   /** Default 1. */
@@ -33,17 +34,39 @@ export async function variations(context: PipelineContext, options: VariationsOp
     throw new ConfigError(place, `expected strength to be in [0, 1], got ${strength}`);
   }
   checkImage(place, 'image', picture);
+  const start: Start =
+    context.parts.index.format === 'diffusers'
+      ? diffusersStart(strength, resolved.settings)
+      : { share: () => strength };
   return withCascade(context, resolved, options, async (cascade) => {
     const images: EditedImage[] = [];
     for (const [image, seed] of resolved.seeds.entries()) {
       const tokenMask = ([h, w]: readonly [number, number]) =>
-        randomMask({ seed, share: strength, eligible: new Uint8Array(h * w).fill(1) });
+        randomMask({ seed, share: start.share(h * w), eligible: new Uint8Array(h * w).fill(1) });
       const own = { strength, preserveOutside };
-      const made = await reimagine(cascade, { picture, image, resolved, own, preserveOutside, base: { tokenMask } });
+      const base = { tokenMask, startStep: start.step };
+      const made = await reimagine(cascade, { picture, image, resolved, own, preserveOutside, base });
       images.push(made);
       await options.onImage?.(made);
       options.signal?.throwIfAborted();
     }
     return images;
   });
+}
+
+/** Where decoding begins: as masked as the schedule is after the steps that are left out. */
+interface Start {
+  readonly step?: number;
+  /** Share of the tokens that are masked. @param seqLen tokens in all */
+  share(seqLen: number): number;
+}
+
+/** diffusers' image-to-image. Deviations: strength 1 masks all, and exactly ⌊S·γ⌋ tokens are masked, not that many on average. */
+function diffusersStart(strength: number, { numSteps, maskSchedule }: SamplingSettings): Start {
+  // 100 · 0.29 is 28.999…
+  const numRun = Math.floor(numSteps * strength + 1e-9);
+  if (numRun === 0) return { share: () => 0 };
+  const step = numSteps - numRun;
+  if (step === 0) return { share: () => 1 };
+  return { step, share: (seqLen) => numMaskedAfter(maskSchedule, seqLen, step, numSteps) / seqLen };
 }

@@ -1,0 +1,60 @@
+import { type Backend, WeightError } from '@muse/backend';
+import { type FolderSource, loadParameters, type ModelComponent, readBytes, readJson } from '@muse/checkpoint';
+import { ClipTextEncoder, checkTokenizer } from './clipTextEncoder.js';
+import { resolveClipTextConfig } from './config.js';
+import { clipTextParameters } from './parameters.js';
+import { ClipTokenizer } from './tokenizer/clipTokenizer.js';
+import { towerOf } from './weights.js';
+
+export interface LoadClipOptions {
+  /** Where the tokenizer's files are. Default: beside the weights. */
+  readonly tokenizerFolder?: FolderSource;
+}
+
+/**
+ * Loads a text encoder as transformers publishes it: `config.json` and `model.safetensors` of a
+ * CLIPTextModelWithProjection or a whole CLIPModel; `vocab.json` and `merges.txt`, or else `tokenizer.json`. The caller
+ * disposes it.
+ *
+ * @throws ConfigError for a bad config; WeightError for bad weights, or a tokenizer that is missing or bad
+ */
+export async function loadClipTextEncoder(
+  backend: Backend,
+  component: ModelComponent,
+  { tokenizerFolder = component.folder }: LoadClipOptions = {},
+): Promise<ClipTextEncoder> {
+  const config = resolveClipTextConfig(component.config);
+  const tokenizer = await loadClipTokenizer(tokenizerFolder);
+  checkTokenizer(config, tokenizer);
+  const checkpoint = await component.checkpoint();
+  try {
+    const parameters = await loadParameters(backend, towerOf(checkpoint, 'text'), clipTextParameters(config));
+    return new ClipTextEncoder(backend, config, parameters, tokenizer);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/**
+ * A tokenizer from its folder: vocab.json and merges.txt, or else tokenizer.json.
+ *
+ * @throws WeightError when neither is there, or they are bad
+ */
+export async function loadClipTokenizer(folder: FolderSource): Promise<ClipTokenizer> {
+  const config = (await folder.has('tokenizer_config.json'))
+    ? await readJson(folder, 'tokenizer_config.json')
+    : undefined;
+  const [hasVocab, hasMerges] = [await folder.has('vocab.json'), await folder.has('merges.txt')];
+  if (hasVocab && hasMerges) {
+    const merges = new TextDecoder().decode(await readBytes(folder, 'merges.txt'));
+    return ClipTokenizer.fromFiles({ vocab: await readJson(folder, 'vocab.json'), merges, config });
+  }
+  if (await folder.has('tokenizer.json')) {
+    return ClipTokenizer.fromTokenizerJson(await readJson(folder, 'tokenizer.json'), config);
+  }
+  const found = hasVocab ? 'vocab.json alone' : hasMerges ? 'merges.txt alone' : 'none';
+  throw new WeightError(
+    { package: 'clip-encoder', in: 'loadClipTokenizer' },
+    `expected vocab.json and merges.txt, or tokenizer.json, in ${folder.location}, got ${found}`,
+  );
+}

@@ -1,0 +1,40 @@
+import { type Backend, ConfigError } from '@muse/backend';
+import type { ModelFolder } from '@muse/checkpoint';
+
+/** All that WebAssembly can address with 32 bits. */
+const WASM_BYTES = 2 ** 32;
+
+/** What is kept free for what is computed with the weights. */
+const WORKING_BYTES = 2 ** 29;
+
+const BYTES_PER_WEIGHT = 4;
+
+/**
+ * Refuses a model whose weights, at f32, the device can't hold; before any is read. Only WebAssembly has a limit that is
+ * known beforehand.
+ *
+ * @throws ConfigError with the sizes
+ */
+export async function checkMemory(folder: ModelFolder, { name }: Pick<Backend, 'name'>): Promise<void> {
+  if (name !== 'wasm') return;
+  let numWeights = 0;
+  for (const component of folder.weighted) {
+    const checkpoint = await (await folder.component(component)).checkpoint();
+    try {
+      for (const tensor of checkpoint.names) {
+        numWeights += checkpoint.info(tensor).shape.reduce((size, side) => size * side, 1);
+      }
+    } finally {
+      await checkpoint.close();
+    }
+  }
+  const needed = numWeights * BYTES_PER_WEIGHT;
+  const most = WASM_BYTES - WORKING_BYTES;
+  if (needed <= most) return;
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
+  throw new ConfigError(
+    { package: 'muse', in: 'fromPretrained' },
+    `expected at most ${gigabytes(most)} of weights on the device wasm, got ${gigabytes(needed)} ` +
+      `(${numWeights.toLocaleString('en')} at f32): take another device`,
+  );
+}

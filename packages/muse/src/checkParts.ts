@@ -1,0 +1,48 @@
+import { ConfigError } from '@muse/backend';
+import type { ModelIndex } from '@muse/checkpoint';
+import type { MaskedTransformer } from '@muse/masked-transformer';
+import { isAmused, type MuseParts, type SuperResParts } from './museParts.js';
+
+type Must = (expected: string, want: number, got: number) => void;
+
+/** @throws ConfigError when the parts don't fit together */
+export function checkParts(parts: MuseParts): void {
+  const { vqgan, textEncoder, transformer, superRes, index } = parts;
+  const place = { package: 'muse', in: 'createMuse' };
+  const must: Must = (expected, want, got) => {
+    if (want !== got) throw new ConfigError(place, `expected ${expected} ${want}, got ${got}`);
+  };
+  const { codebookSize, latentSize, textDim } = transformer.config;
+  must("the transformer's codebookSize to be the VQGAN's", vqgan.config.codebookSize, codebookSize);
+  if (isAmused(parts)) {
+    const { hiddenSize, projectionDim } = parts.textEncoder.config;
+    must("the transformer's encoder_hidden_size to be the text encoder's hidden_size", hiddenSize, textDim);
+    const { pooledTextDim } = parts.transformer.config;
+    must("the transformer's cond_embed_dim to be the text encoder's projection_dim", projectionDim, pooledTextDim);
+  } else {
+    must("the transformer's textDim to be the text encoder's dModel", parts.textEncoder.config.dModel, textDim);
+  }
+  for (const side of index.imageSize) {
+    must('imageSize to be latentSize · downsampleFactor', latentSize * vqgan.downsampleFactor, side);
+  }
+  if (!textEncoder.tokenizer)
+    throw new ConfigError(place, 'expected a text encoder with a tokenizer.json, got one without');
+  if ((index.superResSampling !== undefined) !== (superRes !== undefined)) {
+    const got = superRes ? 'parts of one that the index lacks' : 'an index with one and no parts';
+    throw new ConfigError(place, `expected a super-resolution stage in parts and index or in neither, got ${got}`);
+  }
+  if (superRes) checkSuperRes(must, superRes, transformer as MaskedTransformer, index);
+}
+
+function checkSuperRes(must: Must, superRes: SuperResParts, base: MaskedTransformer, index: ModelIndex): void {
+  const { vqgan, transformer } = superRes;
+  const { codebookSize, coarseCodebookSize, coarseLatentSize, latentSize, textDim } = transformer.config;
+  const of = "the super-resolution transformer's";
+  must(`${of} codebookSize to be its VQGAN's`, vqgan.config.codebookSize, codebookSize);
+  must(`${of} coarseCodebookSize to be the base's`, base.config.codebookSize, coarseCodebookSize);
+  must(`${of} coarseLatentSize to be the base's`, base.config.latentSize, coarseLatentSize);
+  must(`${of} textDim to be the base's`, base.config.textDim, textDim);
+  for (const side of index.superResImageSize!) {
+    must('superResImageSize to be latentSize · downsampleFactor', latentSize * vqgan.downsampleFactor, side);
+  }
+}
