@@ -1,0 +1,1 @@
+export { type DiskPromptCacheOptions, defaultPromptCacheFolder, diskPromptCache } from './diskPromptCache.js';
