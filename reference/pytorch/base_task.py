@@ -62,10 +62,7 @@ class BaseTask:
         images = ImageFolder(arguments.data, vqgan.config.image_size)
         self.order = ShardOrder(len(images), processes.share(settings.batch_size), processes, settings.seed)
         self.token_ids = self.encode("token_ids", vqgan, images)
-        if settings.code_smoothing > 0:
-            codebook = vqgan.quantize.embedding.weight.detach()
-            uses = processes.sum(torch.bincount(self.token_ids.flatten(), minlength=len(codebook)))
-            self.model.code_targets = near_code_targets(codebook, settings.code_smoothing, uses)
+        self.smooth_codes(vqgan)
         self.read_captions(images, text_encoder.config)
         self.lengths = self.mask.sum(1).long().tolist()
 
@@ -82,6 +79,12 @@ class BaseTask:
         processes, arguments = self.processes, self.arguments
         loader = DataLoader(Subset(images, self.order.rows), ENCODE_BATCH, num_workers=arguments.workers)
         return cached_token_ids(arguments.run_folder / f"{name}-{processes.rank}-of-{processes.count}.pt", vqgan, loader, processes.device)
+
+    def smooth_codes(self, vqgan: VQGAN) -> None:
+        if self.settings.code_smoothing > 0:
+            codebook = vqgan.quantize.embedding.weight.detach()
+            uses = self.processes.sum(torch.bincount(self.token_ids.flatten(), minlength=len(codebook)))
+            self.model.code_targets = near_code_targets(codebook, self.settings.code_smoothing, uses)
 
     def read_captions(self, images: ImageFolder, config: T5Config) -> None:
         # Codes are chosen at full f32; from here on matrix products may be TF32.

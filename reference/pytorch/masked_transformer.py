@@ -44,7 +44,7 @@ class MaskedTransformerConfig(JsonFields):
 
 PRESETS = {
     "tiny": MaskedTransformerConfig(8, 13, 21, 2, 3, 29, 44),
-    "emoji": MaskedTransformerConfig(8, 1024, 256, 8, 4, 1024, 256),
+    "emoji": MaskedTransformerConfig(8, 1024, 256, 6, 4, 1024, 256),
     "632M": MaskedTransformerConfig(16, 8192, 1024, 36, 16, 4096, 4096),
     "3B": MaskedTransformerConfig(16, 8192, 2048, 48, 32, 8192, 4096),
 }

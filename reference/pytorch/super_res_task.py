@@ -20,9 +20,12 @@ class SuperResModel(nn.Module):
     def __init__(self, transformer: SuperResTransformer):
         super().__init__()
         self.transformer = transformer
+        self.code_targets: Tensor | None = None
 
     def forward(self, masked_ids: Tensor, labels: Tensor, loss_mask: Tensor, dropped: Tensor, text: Tensor, mask: Tensor, coarse: Tensor):
-        return masked_token_loss(self.transformer, masked_ids, labels, loss_mask, text, mask, dropped, coarse)
+        return masked_token_loss(
+            self.transformer, masked_ids, labels, loss_mask, text, mask, dropped, coarse, code_targets=self.code_targets
+        )
 
 
 class SuperResTask(BaseTask):
@@ -45,6 +48,7 @@ class SuperResTask(BaseTask):
             raise ValueError(f"expected the captions of {images.folder} in {coarse_images.folder}, got others")
         self.order = ShardOrder(len(images), processes.share(settings.batch_size), processes, settings.seed)
         self.token_ids = self.encode("token_ids", vqgan, images)
+        self.smooth_codes(vqgan)
         self.coarse_ids = self.encode("coarse_token_ids", coarse_vqgan, coarse_images)
         self.read_captions(images, self.text_encoder.config)
 

@@ -32,7 +32,7 @@ class SuperResTransformerConfig(JsonFields):
 
 PRESETS = {
     "tiny": SuperResTransformerConfig(16, 17, 8, 13, 22, 2, 1, 2, 29, 44, 8),
-    "emoji": SuperResTransformerConfig(16, 1024, 8, 1024, 256, 6, 2, 4, 1024, 256, 4),
+    "emoji": SuperResTransformerConfig(16, 1024, 8, 1024, 256, 4, 1, 4, 1024, 256, 4),
     "268M": SuperResTransformerConfig(64, 8192, 16, 8192, 1024, 12, 3, 16, 4096, 4096, 8),
     "3B-cascade": SuperResTransformerConfig(64, 8192, 16, 8192, 1024, 32, 16, 16, 4096, 4096, 8),
 }

@@ -28,8 +28,8 @@ export interface MaskedTransformerConfig extends TrainingFields {
  *
  * `3B` is the paper's: 48 layers, width 2048, MLP 8192, text of T5-XXL. It does not state the heads: 32 of 64 here.
  * `632M` is a size that the paper names without its configuration: 36 layers of width 1024 (the width of the paper's
- * super-resolution model) are the nearest in round numbers, 626M. `emoji` is for emoji scenes (the bundled model has 6 of
- * its 8 layers); `tiny` is for tests.
+ * super-resolution model) are the nearest in round numbers, 626M. `emoji` is the bundled model's; `tiny` is for
+ * tests.
  */
 export const maskedTransformerPresets = {
   tiny: {
@@ -47,7 +47,7 @@ export const maskedTransformerPresets = {
     latentSize: 8,
     codebookSize: 1024,
     hiddenSize: 256,
-    numLayers: 8,
+    numLayers: 6,
     numHeads: 4,
     mlpDim: 1024,
     textDim: 256,

@@ -39,7 +39,7 @@ export interface SuperResTransformerConfig extends TrainingFields {
  * `3B-cascade` goes with the paper's 3B base: 32 layers of width 1024 with MLP 4096 over 64 × 64 tokens, 16 layers over the
  * 16 × 16 of the base (the paper's table; its figure shows 8), text of T5-XXL. Heads and blocks are not stated: 16 heads of
  * 64, blocks of 8 × 8. `268M` is a size that the paper names without its configuration: 12 layers and 3 are the nearest in
- * round numbers, 270M. `emoji` is for emoji scenes, `tiny` for tests.
+ * round numbers, 270M. `emoji` is the bundled model's, `tiny` is for tests.
  */
 export const superResTransformerPresets = {
   tiny: {
@@ -63,8 +63,8 @@ export const superResTransformerPresets = {
     coarseLatentSize: 8,
     coarseCodebookSize: 1024,
     hiddenSize: 256,
-    numLayers: 6,
-    coarseNumLayers: 2,
+    numLayers: 4,
+    coarseNumLayers: 1,
     numHeads: 4,
     mlpDim: 1024,
     textDim: 256,
