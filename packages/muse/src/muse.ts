@@ -171,6 +171,7 @@ export class Muse {
     const { parts, runtime } = this.#context;
     if (runtime.isDisposed) return;
     runtime.dispose();
+    for (const stage of [this.#context.base, this.#context.superRes]) stage?.dispose();
     const { vqgan, textEncoder, transformer, superRes, backend, ownsBackend } = parts;
     for (const part of [vqgan, textEncoder, transformer, superRes?.vqgan, superRes?.transformer]) part?.dispose();
     if (ownsBackend) await backend.dispose();

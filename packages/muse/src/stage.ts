@@ -3,6 +3,7 @@ import { type DecodeStep, decode, type Logits, type LogitsRequest, remask, type 
 import type { VQGAN } from '@muse/vqgan';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { type RgbaImage, type TokenGrid, toPixels, toRgba } from './image.js';
+import { PlannedForward } from './plannedForward.js';
 import type { PreparedRows } from './preparedRows.js';
 import type { Runtime } from './runtime.js';
 
@@ -42,6 +43,7 @@ export class Stage<Prepared extends { dispose(): void }> {
   readonly grid: readonly [height: number, width: number];
   /** Pixels of an image along each side. */
   readonly imageSize: number;
+  readonly #forward: PlannedForward<Prepared>;
 
   constructor(
     readonly name: StageName,
@@ -52,6 +54,7 @@ export class Stage<Prepared extends { dispose(): void }> {
     const { latentSize } = transformer.config;
     this.grid = [latentSize, latentSize];
     this.imageSize = latentSize * vqgan.downsampleFactor;
+    this.#forward = new PlannedForward(runtime.backend, transformer);
   }
 
   get seqLen(): number {
@@ -109,6 +112,11 @@ export class Stage<Prepared extends { dispose(): void }> {
     return toRgba(await this.runtime.read<Float32Array>(pixels), w * factor, h * factor);
   }
 
+  /** Frees what the device keeps for this stage; the networks stay. */
+  dispose(): void {
+    this.#forward.dispose();
+  }
+
   /** Samples the masked tokens. @returns i32 [S], the known ones as they were */
   async sample(options: SampleOptions<Prepared>): Promise<Int32Array> {
     const { settings, startStep } = options;
@@ -164,9 +172,8 @@ export class Stage<Prepared extends { dispose(): void }> {
     const numRows = needsUnconditional ? 2 : 1;
     const ids = new Int32Array(numRows * tokenIds.length);
     for (let row = 0; row < numRows; row++) ids.set(tokenIds, row * tokenIds.length);
-    const logits = tf.tidy(() =>
-      this.transformer.forward(tf.tensor2d(ids, [numRows, tokenIds.length], 'int32'), prepared),
-    );
+    const given = tf.tensor2d(ids, [numRows, tokenIds.length], 'int32');
+    const logits = await this.#forward.run(given, prepared).finally(() => given.dispose());
     const values = await this.runtime.read<Float32Array>(logits); // f32 [rows, S, V]
     if (!needsUnconditional) return { conditional: values };
     const half = values.length / 2;
