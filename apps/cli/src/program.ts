@@ -7,6 +7,7 @@ import type { EncodeTextFlags } from './commands/encodeText.js';
 import type { InspectFlags } from './commands/inspect.js';
 import { addEditCommands } from './editCommands.js';
 import { addGenerate } from './generateCommand.js';
+import { addModelCommands } from './modelCommands.js';
 import { addSourceOptions, deviceOption, modelOption, oneOf, outputOption } from './options.js';
 import type { Io } from './terminal/io.js';
 import { addTrain } from './trainCommand.js';
@@ -49,6 +50,7 @@ export function buildProgram(context: CommandContext): Command {
   addDecodeTokens(program, io, signal);
   addEncodeText(program, io, signal);
   addInspect(program, io, signal);
+  addModelCommands(program, context);
   for (const command of program.commands) {
     const takesModel = command.options.some(({ long }) => long === '--model') || command.name() === 'inspect';
     if (takesModel) addSourceOptions(command);

@@ -2,7 +2,7 @@ export { type ByteSource, type FolderSource, memoryFolder, memorySource, subFold
 export { type Checkpoint, type OpenCheckpointOptions, openCheckpoint } from './checkpoint.js';
 export { encodeSafetensors, type TensorsByName } from './encodeSafetensors.js';
 export { type CacheStore, memoryCacheStore } from './hub/cacheStore.js';
-export { type DownloadFolderOptions, type HubFolderOptions, hubFolder } from './hub/hubFolder.js';
+export { type DownloadFolderOptions, type HubFolder, type HubFolderOptions, hubFolder } from './hub/hubFolder.js';
 export type { HubProgress } from './hub/progress.js';
 export { urlFolder } from './hub/urlFolder.js';
 export { variantFolder } from './hub/variantFolder.js';

@@ -3,14 +3,7 @@ import type { ByteSource } from '../byteSource.js';
 import { isObject } from '../safetensorsHeader.js';
 import type { ModelCache } from './hubFolder.js';
 import type { ListedFile, Listing } from './listing.js';
-import {
-  CHUNK_BYTES,
-  chunkCount,
-  chunkRange,
-  type FileCache,
-  type PartialFile,
-  type RemoteFile,
-} from './remoteFile.js';
+import { chunkCount, chunkRange, type FileCache, type PartialFile, type RemoteFile } from './remoteFile.js';
 
 /** What is asked of a cache: the browser's `Cache` has it, and transformers.js's `env.customCache`. */
 export interface CacheStore {
@@ -65,7 +58,7 @@ export function storeFiles(store: CacheStore): FileCache {
   return {
     async open(file) {
       if (!(await store.match(doneUrl(file)))) return undefined;
-      const numChunks = chunkCount(file.sizeBytes);
+      const numChunks = chunkCount(file);
       // The browser may have taken some of it back.
       if ((await chunksOf(store, file)).size < numChunks) return undefined;
       return storeSource(store, file);
@@ -99,7 +92,7 @@ async function beginFile(store: CacheStore, file: RemoteFile): Promise<PartialFi
 }
 
 async function chunksOf(store: CacheStore, file: RemoteFile): Promise<Set<number>> {
-  const numbers = Array.from({ length: chunkCount(file.sizeBytes) }, (_, chunk) => chunk);
+  const numbers = Array.from({ length: chunkCount(file) }, (_, chunk) => chunk);
   const there = await Promise.all(numbers.map((chunk) => store.match(chunkUrl(file, chunk))));
   return new Set(numbers.filter((chunk) => there[chunk] !== undefined));
 }
@@ -107,7 +100,7 @@ async function chunksOf(store: CacheStore, file: RemoteFile): Promise<Set<number
 async function readChunk(store: CacheStore, file: RemoteFile, chunk: number): Promise<Uint8Array> {
   const answer = await store.match(chunkUrl(file, chunk));
   const bytes = answer && new Uint8Array(await answer.arrayBuffer());
-  const [begin, end] = chunkRange(chunk, file.sizeBytes);
+  const [begin, end] = chunkRange(chunk, file);
   if (bytes?.length === end - begin) return bytes;
   const got = bytes ? `${bytes.length}` : 'none: did the browser take them back?';
   throw problem(`expected ${end - begin} bytes of ${file.path} at ${begin} in the cache, got ${got}`);
@@ -129,8 +122,8 @@ function storeSource(store: CacheStore, file: RemoteFile): ByteSource {
       }
       const out = new Uint8Array(length);
       for (let done = 0; done < length; ) {
-        const chunk = Math.floor((offset + done) / CHUNK_BYTES);
-        const begin = offset + done - chunk * CHUNK_BYTES;
+        const chunk = Math.floor((offset + done) / file.chunkBytes);
+        const begin = offset + done - chunk * file.chunkBytes;
         const part = (await chunkBytes(chunk)).subarray(begin, begin + length - done);
         out.set(part, done);
         done += part.length;
@@ -144,7 +137,7 @@ function storeSource(store: CacheStore, file: RemoteFile): ByteSource {
 }
 
 function chunkUrl(file: RemoteFile, chunk: number): string {
-  return keyUrl(file, `muse-chunk=${chunk}-${CHUNK_BYTES}`);
+  return keyUrl(file, `muse-chunk=${chunk}`);
 }
 
 function doneUrl(file: RemoteFile): string {
@@ -152,8 +145,8 @@ function doneUrl(file: RemoteFile): string {
 }
 
 /** A key is a URL that nobody else asks for; what identifies the bytes beside the file's own URL is part of it. */
-function keyUrl({ url, etag, sizeBytes }: RemoteFile, what: string): string {
-  const identity = etag === undefined ? `${sizeBytes}` : `${sizeBytes}-${encodeURIComponent(etag)}`;
+function keyUrl({ url, etag, sizeBytes, chunkBytes }: RemoteFile, what: string): string {
+  const identity = `${sizeBytes}-${chunkBytes}${etag === undefined ? '' : `-${encodeURIComponent(etag)}`}`;
   return `${url}${url.includes('?') ? '&' : '?'}muse-file=${identity}&${what}`;
 }
 

@@ -2,7 +2,7 @@ import { MuseError } from '@muse/backend';
 import { fileHasher, type Hasher, type HasherFactory } from './hash.js';
 import type { HttpClient } from './httpClient.js';
 import { NoRanges, readBody, readRange } from './readRange.js';
-import { CHUNK_BYTES, chunkCount, chunkRange, type PartialFile, type RemoteFile } from './remoteFile.js';
+import { chunkCount, chunkRange, type PartialFile, type RemoteFile } from './remoteFile.js';
 
 export interface DownloadOptions {
   /** Requests at a time. Default 4. */
@@ -74,13 +74,13 @@ class Job {
 
   async readInParallel(numParallel: number): Promise<void> {
     this.report(0);
-    const missing = Array.from({ length: chunkCount(this.file.sizeBytes) }, (_, chunk) => chunk).filter(
+    const missing = Array.from({ length: chunkCount(this.file) }, (_, chunk) => chunk).filter(
       (chunk) => !this.partial.chunks.has(chunk),
     );
     let failed = false;
     const work = async () => {
       for (let chunk = missing.shift(); chunk !== undefined && !failed; chunk = missing.shift()) {
-        const range = chunkRange(chunk, this.file.sizeBytes);
+        const range = chunkRange(chunk, this.file);
         try {
           await this.keep(chunk, await readRange(this.client, this.file, range, (count) => this.report(count)));
         } catch (error) {
@@ -121,9 +121,9 @@ class Job {
   }
 
   private async keepStream(answer: Response): Promise<number> {
-    const { sizeBytes } = this.file;
+    const { sizeBytes, chunkBytes } = this.file;
     let got = 0;
-    let buffer = new Uint8Array(Math.min(CHUNK_BYTES, sizeBytes));
+    let buffer = new Uint8Array(Math.min(chunkBytes, sizeBytes));
     let filled = 0;
     for await (const piece of readBody(answer, this.client.stallMs)) {
       if (got + piece.length > sizeBytes) return got + piece.length;
@@ -134,8 +134,8 @@ class Job {
         at += part.length;
         got += part.length;
         if (filled < buffer.length) continue;
-        await this.keep(Math.ceil(got / CHUNK_BYTES) - 1, buffer);
-        buffer = new Uint8Array(Math.min(CHUNK_BYTES, sizeBytes - got));
+        await this.keep(Math.ceil(got / chunkBytes) - 1, buffer);
+        buffer = new Uint8Array(Math.min(chunkBytes, sizeBytes - got));
         filled = 0;
       }
       this.report(piece.length);
@@ -144,8 +144,10 @@ class Job {
   }
 
   private async keep(chunk: number, bytes: Uint8Array): Promise<void> {
-    if (!this.partial.chunks.has(chunk)) await this.partial.write(chunk, bytes);
-    await this.hashOn(chunk, bytes);
+    // What was there before is hashed as it is there, not as it came again.
+    if (this.partial.chunks.has(chunk)) return this.hashOn();
+    await this.partial.write(chunk, bytes);
+    return this.hashOn(chunk, bytes);
   }
 
   /** Hashes on as far as there are chunks; the one that just came need not be read again. */
@@ -161,7 +163,7 @@ class Job {
   }
 
   private bytesOf(chunk: number): number {
-    const [begin, end] = chunkRange(chunk, this.file.sizeBytes);
+    const [begin, end] = chunkRange(chunk, this.file);
     return end - begin;
   }
 

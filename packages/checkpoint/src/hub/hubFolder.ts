@@ -4,8 +4,8 @@ import { type CacheStore, defaultCacheStore, storeModelCache } from './cacheStor
 import { download } from './download.js';
 import type { HasherFactory } from './hash.js';
 import { HttpClient, HttpError, type HttpOptions } from './httpClient.js';
-import { checkRevision, fetchListing, isRepoId, type Listing } from './listing.js';
-import type { FileCache, PartialFile, RemoteFile } from './remoteFile.js';
+import { checkRevision, fetchListing, isRepoId, type ListedFile, type Listing } from './listing.js';
+import { DEFAULT_CHUNK_BYTES, type FileCache, type PartialFile, type RemoteFile } from './remoteFile.js';
 import { variantFolder } from './variantFolder.js';
 
 export interface DownloadFolderOptions
@@ -16,6 +16,8 @@ export interface DownloadFolderOptions
   readonly cache?: CacheStore;
   /** Requests at a time. Default 4. */
   readonly numParallel?: number;
+  /** Bytes of a request, of which none is kept if it does not end. Default 16 MiB. */
+  readonly chunkBytes?: number;
 }
 
 export interface HubFolderOptions extends DownloadFolderOptions {
@@ -37,6 +39,13 @@ export interface ModelCache {
   files(commit: string): FileCache;
 }
 
+/** A model of the hub, at one commit. */
+export interface HubFolder extends FolderSource {
+  readonly commit: string;
+  /** All its files; offline, of models that others cached, those that are there. */
+  readonly files: ReadonlyMap<string, ListedFile>;
+}
+
 export const HUB_ENDPOINT = 'https://huggingface.co';
 
 /**
@@ -46,7 +55,7 @@ export const HUB_ENDPOINT = 'https://huggingface.co';
  * @param id `org/name`
  * @throws WeightError when there is no such model or revision, no access, no answer and nothing cached
  */
-export async function hubFolder(id: string, options: HubFolderOptions = {}): Promise<FolderSource> {
+export async function hubFolder(id: string, options: HubFolderOptions = {}): Promise<HubFolder> {
   const store = options.cache ?? (await defaultCacheStore());
   return openHubFolder(id, options, (endpoint) => storeModelCache(store, `${endpoint}/${id}`));
 }
@@ -57,10 +66,10 @@ export async function openHubFolder(
   options: HubFolderOptions,
   makeCache: (endpoint: string) => ModelCache,
   hasher?: HasherFactory,
-): Promise<FolderSource> {
+): Promise<HubFolder> {
   const place = { package: 'checkpoint', in: 'hubFolder' };
   if (!isRepoId(id)) throw new WeightError(place, `expected the name of a model, org/name, got ${JSON.stringify(id)}`);
-  const { revision = 'main', offline = false, token, numParallel } = options;
+  const { revision = 'main', offline = false, token, numParallel, chunkBytes = DEFAULT_CHUNK_BYTES } = options;
   checkRevision(revision);
   const endpoint = checkEndpoint(options.endpoint ?? HUB_ENDPOINT);
   const cache = makeCache(endpoint);
@@ -70,22 +79,21 @@ export async function openHubFolder(
   const { commit, files } = listing;
   const remoteFile = (path: string): RemoteFile | undefined => {
     const file = files.get(path);
-    return file && { path, ...file, url: `${endpoint}/${id}/resolve/${commit}/${encodePath(path)}` };
+    return file && { path, chunkBytes, ...file, url: `${endpoint}/${id}/resolve/${commit}/${encodePath(path)}` };
   };
   const folder = fetchingFolder(name, remoteFile, cache.files(commit), (file, partial) =>
     download(client, file, partial, { numParallel, hasher }),
   );
-  if (!isOffline) return variantFolder(folder, options.variant);
-  return variantFolder(
-    {
-      ...folder,
-      async open(path) {
-        if (files.has(path)) return folder.open(path);
-        throw new WeightError(place, `expected ${path} of ${name} in the cache, got none: it needs the network once`);
-      },
+  const cached: FolderSource = {
+    ...folder,
+    async open(path) {
+      const file = remoteFile(path);
+      const source = file && (await cache.files(commit).open(file));
+      if (source || !file) return source ?? folder.open(path);
+      throw new WeightError(place, `expected ${path} of ${name} in the cache, got none: it needs the network once`);
     },
-    options.variant,
-  );
+  };
+  return { ...variantFolder(isOffline ? cached : folder, options.variant), commit, files };
 
   async function findListing(): Promise<{ listing: Listing; isOffline: boolean }> {
     const known = await cache.recall(revision);

@@ -7,6 +7,8 @@ export interface RemoteFile {
   readonly path: string;
   readonly url: string;
   readonly sizeBytes: number;
+  /** Size of the parts it is fetched and kept in. */
+  readonly chunkBytes: number;
   /** What its bytes are checked against; a plain web server tells none. */
   readonly hash?: FileHash;
   /** Of a plain web server: every part must carry the same. */
@@ -21,7 +23,7 @@ export interface FileCache {
   begin(file: RemoteFile): Promise<PartialFile | undefined>;
 }
 
-/** A file under way, in chunks of `CHUNK_BYTES` that are there whole or not at all. */
+/** A file under way, in chunks that are there whole or not at all. */
 export interface PartialFile {
   /** Chunks that are there. */
   readonly chunks: ReadonlySet<number>;
@@ -37,13 +39,15 @@ export interface PartialFile {
 }
 
 /** Small enough that little is lost with a connection, large enough that requests don't count. */
-export const CHUNK_BYTES = 16 * 2 ** 20;
+export const DEFAULT_CHUNK_BYTES = 16 * 2 ** 20;
 
-export function chunkCount(sizeBytes: number): number {
-  return Math.ceil(sizeBytes / CHUNK_BYTES);
+type Chunked = Pick<RemoteFile, 'sizeBytes' | 'chunkBytes'>;
+
+export function chunkCount({ sizeBytes, chunkBytes }: Chunked): number {
+  return Math.ceil(sizeBytes / chunkBytes);
 }
 
 /** Bytes of a chunk: the last may be shorter. */
-export function chunkRange(chunk: number, sizeBytes: number): [begin: number, end: number] {
-  return [chunk * CHUNK_BYTES, Math.min(sizeBytes, (chunk + 1) * CHUNK_BYTES)];
+export function chunkRange(chunk: number, { sizeBytes, chunkBytes }: Chunked): [begin: number, end: number] {
+  return [chunk * chunkBytes, Math.min(sizeBytes, (chunk + 1) * chunkBytes)];
 }

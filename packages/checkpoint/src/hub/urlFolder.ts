@@ -5,7 +5,7 @@ import { download } from './download.js';
 import { HttpClient, HttpError, networkReason } from './httpClient.js';
 import { type DownloadFolderOptions, fetchingFolder } from './hubFolder.js';
 import { readBody } from './readRange.js';
-import type { FileCache, RemoteFile } from './remoteFile.js';
+import { DEFAULT_CHUNK_BYTES, type FileCache, type RemoteFile } from './remoteFile.js';
 import { variantFolder } from './variantFolder.js';
 
 /**
@@ -29,7 +29,7 @@ export function openUrlFolder(url: string, options: DownloadFolderOptions, cache
   const client = new HttpClient({ ...options, name: base });
   const probes = new Map<string, Promise<Probe>>();
   const probe = (path: string) => {
-    const known = probes.get(path) ?? probeFile(client, base, path);
+    const known = probes.get(path) ?? probeFile(client, base, path, options.chunkBytes);
     probes.set(path, known);
     // What failed may be asked again.
     known.catch(() => probes.delete(path));
@@ -62,7 +62,12 @@ export function openUrlFolder(url: string, options: DownloadFolderOptions, cache
 type Probe = RemoteFile | { readonly bytes: Uint8Array } | 'missing';
 
 /** Asks for one byte: a HEAD would be told the size of the compressed answer. */
-async function probeFile(client: HttpClient, base: string, path: string): Promise<Probe> {
+async function probeFile(
+  client: HttpClient,
+  base: string,
+  path: string,
+  chunkBytes = DEFAULT_CHUNK_BYTES,
+): Promise<Probe> {
   if (!isInnerPath(path)) return 'missing';
   const url = `${base}/${path.split('/').map(encodeURIComponent).join('/')}`;
   const headers = { Range: 'bytes=0-0', 'Accept-Encoding': 'identity' };
@@ -72,7 +77,7 @@ async function probeFile(client: HttpClient, base: string, path: string): Promis
   } catch (error) {
     if (!(error instanceof HttpError)) throw error;
     if (error.status === 404 || error.status === 410) return 'missing';
-    if (error.status === 416) return { path, url, sizeBytes: 0 };
+    if (error.status === 416) return { path, url, chunkBytes, sizeBytes: 0 };
     throw error;
   }
   const etag = answer.headers.get('ETag') ?? undefined;
@@ -86,7 +91,7 @@ async function probeFile(client: HttpClient, base: string, path: string): Promis
     return { bytes: await readAll(client, path, answer) };
   }
   await answer.body?.cancel();
-  return { path, url, sizeBytes: Number(total), etag };
+  return { path, url, chunkBytes, sizeBytes: Number(total), etag };
 }
 
 async function readAll(client: HttpClient, path: string, answer: Response): Promise<Uint8Array> {

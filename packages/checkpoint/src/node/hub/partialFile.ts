@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MuseError, WeightError } from '@muse/backend';
-import { CHUNK_BYTES, chunkCount, chunkRange, type PartialFile, type RemoteFile } from '../../hub/remoteFile.js';
+import { chunkCount, chunkRange, type PartialFile, type RemoteFile } from '../../hub/remoteFile.js';
 import { reason } from '../systemError.js';
 
 /** Suffixes that huggingface_hub's `hf cache prune` takes for unfinished downloads; its own code opens other names. */
@@ -20,7 +20,7 @@ export async function openPartialFile(
   remote: RemoteFile,
   onRelease: () => Promise<void>,
 ): Promise<PartialFile> {
-  const { sizeBytes } = remote;
+  const { sizeBytes, chunkBytes } = remote;
   const data = await openFile(path + DATA, path, remote);
   let log: FileHandle;
   try {
@@ -35,17 +35,17 @@ export async function openPartialFile(
     chunks.clear();
     await data.truncate(0);
     await log.truncate(0);
-    await writeAll(log, int32(CHUNK_BYTES), 0);
+    await writeAll(log, int32(chunkBytes), 0);
   };
   let logBytes = await guarded(async () => {
     const { size } = await data.stat();
     const entries = await readLog(log);
-    if (entries[0] !== CHUNK_BYTES) {
+    if (entries[0] !== chunkBytes) {
       await discard();
       return 4;
     }
     for (const chunk of entries.slice(1)) {
-      if (chunk >= 0 && chunk < chunkCount(sizeBytes) && chunkRange(chunk, sizeBytes)[1] <= size) chunks.add(chunk);
+      if (chunk >= 0 && chunk < chunkCount(remote) && chunkRange(chunk, remote)[1] <= size) chunks.add(chunk);
     }
     return 4 * entries.length;
   });
@@ -60,7 +60,7 @@ export async function openPartialFile(
     chunks,
     write: (chunk, bytes) =>
       guarded(async () => {
-        await writeAll(data, bytes, chunk * CHUNK_BYTES);
+        await writeAll(data, bytes, chunk * chunkBytes);
         const at = logBytes;
         logBytes += 4;
         await writeAll(log, int32(chunk), at);
@@ -68,7 +68,7 @@ export async function openPartialFile(
       }),
     read: (chunk) =>
       guarded(async () => {
-        const [begin, end] = chunkRange(chunk, sizeBytes);
+        const [begin, end] = chunkRange(chunk, remote);
         const bytes = new Uint8Array(end - begin);
         const { bytesRead } = await data.read(bytes, 0, bytes.length, begin);
         if (bytesRead === bytes.length) return bytes;
@@ -109,17 +109,17 @@ export async function openPartialFile(
 }
 
 /** A download that can't fit is told before it fills the disk. */
-async function checkRoom(path: string, { sizeBytes, path: name }: RemoteFile, chunks: ReadonlySet<number>) {
-  let missing = sizeBytes;
+async function checkRoom(path: string, remote: RemoteFile, chunks: ReadonlySet<number>) {
+  let missing = remote.sizeBytes;
   for (const chunk of chunks) {
-    const [begin, end] = chunkRange(chunk, sizeBytes);
+    const [begin, end] = chunkRange(chunk, remote);
     missing -= end - begin;
   }
   const { bavail, bsize } = await statfs(dirname(path));
   const free = bavail * bsize;
   // Some network file systems say 0 of everything.
   if (free >= missing || bsize === 0) return;
-  throw problem(`expected ${missing} bytes of room for ${name} in ${dirname(path)}, got ${free} on that disk`);
+  throw problem(`expected ${missing} bytes of room for ${remote.path} in ${dirname(path)}, got ${free} on that disk`);
 }
 
 async function openFile(file: string, path: string, remote: RemoteFile): Promise<FileHandle> {

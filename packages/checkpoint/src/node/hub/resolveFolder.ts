@@ -3,7 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { WeightError } from '@muse/backend';
 import type { FolderSource } from '../../byteSource.js';
 import { HttpError } from '../../hub/httpClient.js';
-import { HUB_ENDPOINT, type HubFolderOptions, openHubFolder } from '../../hub/hubFolder.js';
+import { HUB_ENDPOINT, type HubFolder, type HubFolderOptions, openHubFolder } from '../../hub/hubFolder.js';
 import { isRepoId } from '../../hub/listing.js';
 import { openUrlFolder } from '../../hub/urlFolder.js';
 import { variantFolder } from '../../hub/variantFolder.js';
@@ -38,7 +38,7 @@ export async function resolveFolder(source: string, options: ResolveFolderOption
   if (/^https?:\/\//i.test(source)) return resolveUrl(source, options);
   const isPath = source.startsWith('.') || isAbsolute(source) || source.includes('\\');
   if (!isPath && isPackageName(source)) return variantFolder(packageFolder(source, options), options.variant);
-  if (!isPath && isRepoId(source)) return openHub(source, options);
+  if (!isPath && isRepoId(source)) return (await openHub(source, options)).folder;
   const expected = 'the path of a model folder, the name of a package, org/name on the hub, or a URL';
   throw problem(`expected ${expected}, got ${source}: not there`);
 }
@@ -61,7 +61,11 @@ function packageFolder(name: string, { resolveFrom = [] }: ResolveFolderOptions)
   throw problem(`expected package ${name} to hold model/model_index.json, got none in ${found}`);
 }
 
-async function openHub(id: string, options: ResolveFolderOptions): Promise<FolderSource> {
+/** A model of the hub in Python's cache, by options and environment. */
+export async function openHub(
+  id: string,
+  options: ResolveFolderOptions,
+): Promise<{ folder: HubFolder; cacheDir: string }> {
   const environment = hubEnvironment();
   const { cacheDir = environment.cacheDir, signal } = options;
   const settings: HubFolderOptions = {
@@ -71,7 +75,8 @@ async function openHub(id: string, options: ResolveFolderOptions): Promise<Folde
     offline: options.offline ?? environment.offline,
   };
   try {
-    return await openHubFolder(id, settings, () => nodeModelCache(cacheDir, id, signal), nodeHasher);
+    const folder = await openHubFolder(id, settings, () => nodeModelCache(cacheDir, id, signal), nodeHasher);
+    return { folder, cacheDir };
   } catch (error) {
     if (!(error instanceof HttpError) || ![401, 404].includes(error.status ?? 0)) throw error;
     if (error.errorCode === 'RevisionNotFound') throw error;
@@ -80,7 +85,7 @@ async function openHub(id: string, options: ResolveFolderOptions): Promise<Folde
 }
 
 /** A page of the hub is a model of it; any other URL is a folder. */
-function resolveUrl(url: string, options: ResolveFolderOptions): Promise<FolderSource> | FolderSource {
+async function resolveUrl(url: string, options: ResolveFolderOptions): Promise<FolderSource> {
   const environment = hubEnvironment();
   const endpoints = [options.endpoint ?? environment.endpoint, HUB_ENDPOINT];
   for (const endpoint of endpoints) {
@@ -88,11 +93,12 @@ function resolveUrl(url: string, options: ResolveFolderOptions): Promise<FolderS
     if (!url.startsWith(base)) continue;
     const [, id = '', revision] = /^([^/]+\/[^/]+?)(?:\/tree\/(.+?))?\/*$/.exec(url.slice(base.length)) ?? [];
     if (!isRepoId(id)) continue;
-    return openHub(id, {
+    const { folder } = await openHub(id, {
       ...options,
       endpoint,
       revision: options.revision ?? (revision && decodeURIComponent(revision)),
     });
+    return folder;
   }
   if (options.offline ?? environment.offline) {
     throw problem(`expected no URL, as offline is asked for, got ${url}`);

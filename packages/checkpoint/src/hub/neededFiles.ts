@@ -1,0 +1,92 @@
+import { WeightError } from '@muse/backend';
+import { isObject } from '../safetensorsHeader.js';
+
+/** Configuration, vocabularies and licences; weights come as safetensors only. */
+const smallFile = /(\.(json|txt|model|jinja)|(^|\/)(LICEN[CS]E|NOTICE)[^/]*)$/i;
+const weightFile = /\.safetensors(\.index(\.[\w-]+)?\.json)?$/;
+/** `model.safetensors.index.fp16.json`, `model.fp16.safetensors`, `model.fp16-00001-of-00002.safetensors`. */
+const variantOf = /\.safetensors\.index\.([\w-]+)\.json$|\.([A-Za-z0-9_]+)(?:-\d{5}-of-\d{5})?\.safetensors$/;
+const pickleFile = /(^|\/)[^/]+\.(bin|ckpt|pt|pth|pkl)$/;
+/** Another program's weights, configurations of it beside. */
+const otherFormats = /(^|\/)(onnx|openvino|flax|tf|coreml|\.cache)(\/|$)|(^|\/)(flax|tf|onnx|openvino)_/i;
+
+/**
+ * What of a model is needed to run it: its small files, and one set of weights for each folder.
+ *
+ * @param paths of all files
+ * @param modelIndex model_index.json, parsed, of models that have one: only its components' folders count
+ * @param variant `fp16` takes the weights of that kind, where there are any
+ * @throws WeightError when a folder has weights in pickle files only, or no folder has the variant
+ */
+export function neededFiles(paths: readonly string[], modelIndex: unknown, variant?: string): string[] {
+  const components = componentsOf(modelIndex);
+  const inModel = paths.filter((path) => {
+    const folder = folderOf(path);
+    return (
+      !otherFormats.test(path) && (components === undefined || folder === '' || components.has(folder.split('/')[0]!))
+    );
+  });
+  const folders = [...new Set(inModel.map(folderOf))].filter((folder) => components === undefined || folder !== '');
+  const weights = folders.flatMap((folder) => weightsOf(inModel, folder, variant));
+  if (variant !== undefined && !weights.some((path) => kindOf(path) === variant)) {
+    throw problem(`expected weights of variant ${variant}, got ${weights.join(', ') || 'no weights'}`);
+  }
+  return [...inModel.filter((path) => smallFile.test(path) && !weightFile.test(path)), ...weights].sort();
+}
+
+/** Names of folders; undefined where any may count. */
+function componentsOf(modelIndex: unknown): Set<string> | undefined {
+  if (!isObject(modelIndex)) return undefined;
+  const fields = isObject(modelIndex.components) ? modelIndex.components : modelIndex;
+  // diffusers: [library, class], or [null, null] for what a pipeline does without.
+  const isThere = (value: unknown) => (Array.isArray(value) ? value[0] !== null : typeof value === 'string');
+  return new Set(Object.keys(fields).filter((key) => !key.startsWith('_') && isThere(fields[key])));
+}
+
+function weightsOf(paths: readonly string[], folder: string, variant: string | undefined): string[] {
+  const own = paths.filter((path) => folderOf(path) === folder);
+  const all = own.filter((path) => weightFile.test(path));
+  const pickles = own.filter(
+    (path) => pickleFile.test(path) && !/(training_args|optimizer|scheduler|scaler)\./.test(path),
+  );
+  if (all.length === 0 && pickles.length > 0)
+    throw new WeightError(place, `expected safetensors, got ${pickleProblem(pickles[0]!)}`);
+  const ofVariant = all.filter((path) => kindOf(path) === variant);
+  const chosen = ofVariant.length > 0 ? ofVariant : all.filter((path) => kindOf(path) === undefined);
+  const whole = chosen.filter((path) => !/-\d{5}-of-\d{5}\.safetensors$|\.json$/.test(path));
+  // Whole and in shards are the same weights.
+  return whole.length > 0 ? whole : chosen;
+}
+
+function kindOf(path: string): string | undefined {
+  const [, ofIndex, ofFile] = variantOf.exec(path) ?? [];
+  return ofIndex ?? ofFile;
+}
+
+function folderOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
+}
+
+export function isPickleName(path: string): boolean {
+  return pickleFile.test(path);
+}
+
+/** Why a pickle file is refused, and what to do: to follow `expected …, got `. */
+export function pickleProblem(path: string): string {
+  const output = path
+    .replace(/^.*\//, '')
+    .replace(/\.\w+$/, '')
+    .replace(/^(diffusion_)?pytorch_model$/, (_, prefix) => (prefix ? 'diffusion_pytorch_model' : 'model'));
+  return (
+    `${path}: a pickle file, which can run any code when it is read, and is never opened. Convert it in Python where you ` +
+    `trust it: import torch; from safetensors.torch import save_file; ` +
+    `t = torch.load("${path}", map_location="cpu", weights_only=True); t = t.get("state_dict", t); ` +
+    `save_file({k: v.clone().contiguous() for k, v in t.items()}, "${output}.safetensors")`
+  );
+}
+
+const place = { package: 'checkpoint', in: 'neededFiles' };
+
+function problem(message: string): WeightError {
+  return new WeightError(place, message);
+}
