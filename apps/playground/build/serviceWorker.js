@@ -1,0 +1,44 @@
+// The page without a network: everything it is made of is kept when it is first opened. Names hold hashes of their
+// content, so what is kept never ages; a new version of the page has a new cache and drops the old one.
+const CACHE = 'muse-page-__VERSION__';
+const FILES = __FILES__;
+
+self.addEventListener('install', (event) => {
+  event.waitUntil(
+    caches
+      .open(CACHE)
+      .then((cache) => cache.addAll(FILES))
+      .then(() => self.skipWaiting()),
+  );
+});
+
+self.addEventListener('activate', (event) => {
+  const isOld = (name) => name.startsWith('muse-page-') && name !== CACHE;
+  event.waitUntil(
+    caches
+      .keys()
+      .then((names) => Promise.all(names.filter(isOld).map((name) => caches.delete(name))))
+      .then(() => self.clients.claim()),
+  );
+});
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const isOwn = request.method === 'GET' && request.url.startsWith(self.registration.scope);
+  if (!isOwn || request.url.includes('/models/')) return;
+  event.respondWith(answer(request));
+});
+
+/** The page itself from the network while there is one, so that new versions arrive; all else as it is kept. */
+async function answer(request) {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(request, { ignoreSearch: true });
+  if (request.mode !== 'navigate') return kept ?? fetch(request);
+  try {
+    return await fetch(request);
+  } catch (error) {
+    const page = kept ?? (await cache.match('./'));
+    if (page) return page;
+    throw error;
+  }
+}

@@ -1,0 +1,3 @@
+import { serveMuse } from '@muse/muse/worker';
+
+serveMuse();

@@ -1,0 +1,56 @@
+import type { Problem } from '../state/state.ts';
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError';
+}
+
+/** The GPU went away: a driver that was restarted, a laptop that slept, another page that broke it. */
+export function isDeviceLoss(error: unknown): boolean {
+  return error instanceof Error && /GPU was lost|device (is|was) lost|Device .*lost|context lost/i.test(error.message);
+}
+
+/** The worker itself ended, most often for want of memory. */
+export function isWorkerLoss(error: unknown): boolean {
+  return error instanceof Error && /expected a worker that runs/.test(error.message);
+}
+
+function isMemory(message: string): boolean {
+  return /out of memory|memory access out of bounds|allocation failed|Array buffer allocation|Invalid typed array length|maxBufferSize|exceeds the max|could not allocate/i.test(
+    message,
+  );
+}
+
+/** What is said and advised for an error. */
+export function problemOf(error: unknown): Problem {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const detail = message;
+  if (isMemory(message)) {
+    const advice = 'Close other pages, make fewer images at a time, or choose a smaller model under Models.';
+    return { title: 'There is not enough memory.', advice, detail };
+  }
+  if (/are you offline\?|no answer|Failed to fetch|network/i.test(message)) {
+    const advice = 'Check the connection and press the button again. What was downloaded before is kept.';
+    return { title: 'The model could not be downloaded.', advice, detail };
+  }
+  if (name === 'UnsupportedBackendError') {
+    return { title: 'This device can’t be had here.', advice: 'Choose “automatic” under Models.', detail };
+  }
+  if (name === 'WeightError') {
+    const advice = 'Choose a folder with a model_index.json, or the bundled model, under Models.';
+    return { title: 'These files are no model that can be used.', advice, detail };
+  }
+  if (name === 'ConfigError' || name === 'ImageError') {
+    return { title: 'That does not work as it is set.', advice: plain(message), detail };
+  }
+  if (isWorkerLoss(error)) {
+    const advice = 'Your settings and results are still here. Press the button to start again.';
+    return { title: 'The computation stopped.', advice, detail };
+  }
+  return { title: 'Something went wrong.', advice: 'Your settings and results are still here: try again.', detail };
+}
+
+/** A library's message for people: without its place, the first letter large. */
+function plain(message: string): string {
+  const text = message.replace(/^\[[^\]]+\] [^:]+: /, '');
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

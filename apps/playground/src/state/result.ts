@@ -1,0 +1,52 @@
+import type { EditedImage, GeneratedImage, RgbaImage } from '@muse/muse';
+import type { Recipe } from './recipe.ts';
+
+export type StageName = 'base' | 'super-res';
+
+/** A step of an image, kept to be looked at again. */
+export interface StepRecord {
+  readonly stage: StageName;
+  readonly step: number;
+  readonly numSteps: number;
+  readonly grid: readonly [height: number, width: number];
+  /** i32 [h·w]; masked ones hold the mask token. */
+  readonly tokenIds: Int32Array;
+  /** i32 [h·w], nothing masked: the guesses. */
+  readonly candidates: Int32Array;
+  /** f32 [h·w] */
+  readonly confidence: Float32Array;
+  readonly numMasked: number;
+  readonly guidanceScale: number;
+  readonly preview: RgbaImage;
+}
+
+/** Where the time went, in ms. */
+export interface Times {
+  /** Of the text, and of what was computed once: until the first step ended, less a step. */
+  readonly total: number;
+  readonly base: number;
+  readonly superRes: number;
+}
+
+/** An image that was made, with how. */
+export interface Result {
+  readonly id: number;
+  /** Of this image alone: its own seed, count 1. */
+  readonly recipe: Recipe;
+  readonly image: GeneratedImage | EditedImage;
+  readonly steps: readonly StepRecord[];
+  readonly times: Times;
+  readonly device: string;
+  readonly modelName: string;
+}
+
+/** Whether a token is still open after a step: the mask token is no guess. */
+export function isMasked({ tokenIds, candidates }: StepRecord, position: number): boolean {
+  return tokenIds[position] !== candidates[position];
+}
+
+/** The last picture of the first stage, if there was a second one. */
+export function basePicture({ steps }: Result): RgbaImage | undefined {
+  if (!steps.some(({ stage }) => stage === 'super-res')) return undefined;
+  return steps.findLast(({ stage }) => stage === 'base')?.preview;
+}

@@ -1,0 +1,68 @@
+import type { DeviceMemory, ModelSource, RemoteFacts } from '@muse/muse/worker';
+import type { Recipe } from './recipe.ts';
+import type { Result, StepRecord } from './result.ts';
+
+export type DeviceChoice = 'auto' | 'webgpu' | 'wasm';
+
+/** A model that can be loaded. */
+export interface ModelChoice {
+  readonly title: string;
+  readonly source: ModelSource;
+  /** Of the bundled one, known without asking. */
+  readonly sizeBytes?: number;
+  /** What goes for it in a link and a command; undefined for files from disk. */
+  readonly id?: string;
+}
+
+export type ModelState =
+  | { readonly status: 'absent' }
+  | { readonly status: 'loading'; readonly loadedBytes: number; readonly totalBytes: number }
+  | { readonly status: 'ready'; readonly facts: RemoteFacts; readonly memory?: DeviceMemory }
+  | { readonly status: 'failed'; readonly problem: Problem };
+
+/** What went wrong, and what to do about it. */
+export interface Problem {
+  readonly title: string;
+  readonly advice: string;
+  /** The error's own words. */
+  readonly detail?: string;
+}
+
+/** What is being made. */
+export interface Work {
+  readonly recipe: Recipe;
+  /** By image: its steps so far. */
+  readonly steps: readonly (readonly StepRecord[])[];
+  readonly isCancelling: boolean;
+}
+
+/** Mask strokes of the editor that can be taken back. */
+export interface MaskHistory {
+  readonly past: readonly Uint8Array[];
+  readonly future: readonly Uint8Array[];
+}
+
+export interface PlaygroundState {
+  readonly model: ModelState;
+  readonly choice: ModelChoice;
+  readonly device: DeviceChoice;
+  readonly recipe: Recipe;
+  /** The seed stays from image to image. */
+  readonly isSeedLocked: boolean;
+  readonly work?: Work;
+  /** Newest first. */
+  readonly results: readonly Result[];
+  readonly selected?: number;
+  /** Step that the scrubber stands at; undefined: the end. */
+  readonly shownStep?: number;
+  readonly masks: MaskHistory;
+  readonly problem?: Problem;
+  /** Something to know that is no failure. */
+  readonly notice?: string;
+  /** For screen readers. */
+  readonly announcement: string;
+}
+
+export function selectedResult({ results, selected }: PlaygroundState): Result | undefined {
+  return results.find(({ id }) => id === selected);
+}
