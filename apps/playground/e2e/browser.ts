@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+
+/** Debian's Chromium, or the browser that is named. */
+const executablePath = process.env.MUSE_CHROMIUM ?? '/usr/bin/chromium';
+
+/** WebGPU on the processor: headless Chromium has no other adapter. */
+export const softwareGpu = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+/** A suite in a real browser. Without one it is skipped, but where all devices are required. */
+export function describeInBrowser(name: string, args: readonly string[], suite: (launched: Launched) => void): void {
+  const isThere = existsSync(executablePath);
+  if (!isThere && process.env.MUSE_REQUIRE_DEVICES) throw new Error(`no Chromium at ${executablePath}`);
+  describe.skipIf(!isThere)(isThere ? name : `${name} (skipped: no Chromium at ${executablePath})`, () => {
+    const launched = new Launched();
+    beforeAll(async () => {
+      // Root, as in CI, has no sandbox.
+      const noSandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+      launched.browser = await chromium.launch({ executablePath, args: [...noSandbox, ...args] });
+    });
+    afterAll(() => launched.browser?.close());
+    suite(launched);
+  });
+}
+
+export class Launched {
+  browser: Browser | undefined;
+
+  /** A visitor: nothing cached. Errors in the page fail the test that looks at them. */
+  async visit(url: string, context?: BrowserContext): Promise<Visit> {
+    const own = context ?? (await this.browser!.newContext({ viewport: { width: 1280, height: 900 } }));
+    await own.grantPermissions(['clipboard-read', 'clipboard-write']);
+    const page = await own.newPage();
+    page.setDefaultTimeout(240_000);
+    const errors: string[] = [];
+    page.on('pageerror', (error) => errors.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') errors.push(message.text());
+    });
+    await page.addInitScript(watchLongTasks);
+    await page.goto(url);
+    return { page, context: own, errors };
+  }
+}
+
+export interface Visit {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  readonly errors: string[];
+}
+
+/** In the page: notes how long its main thread was held, and how far things moved unasked. */
+function watchLongTasks(): void {
+  const noted = { longTasks: [] as { start: number; duration: number }[], shift: 0 };
+  (globalThis as unknown as { noted: typeof noted }).noted = noted;
+  new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries()) noted.longTasks.push({ start: startTime, duration });
+  }).observe({ type: 'longtask', buffered: true });
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[]) {
+      if (!entry.hadRecentInput) noted.shift += entry.value;
+    }
+  }).observe({ type: 'layout-shift', buffered: true });
+}
+
+/** What the page noted since it was opened. */
+export function notes(page: Page): Promise<{ longTasks: { start: number; duration: number }[]; shift: number }> {
+  return page.evaluate(() => (globalThis as unknown as { noted: never }).noted);
+}
+
+/** @returns pixels of the picture with this label, RGBA */
+export async function pixelsOf(
+  page: Page,
+  label: string | RegExp,
+): Promise<{ width: number; height: number; data: number[] }> {
+  const picture = page.getByRole('img', { name: label }).first();
+  await picture.waitFor();
+  return picture.evaluate((element) => {
+    const canvas = element as HTMLCanvasElement;
+    const { width, height, data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+    return { width, height, data: [...data] };
+  });
+}
+
+/** Fails with the rules that a page breaks, by axe. */
+export async function expectAccessible(page: Page): Promise<void> {
+  const { default: axe } = await import('axe-core');
+  await page.evaluate(axe.source);
+  const violations = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: AxeViolation[] }> } };
+    const { violations } = await axe.run();
+    return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' | ')}`);
+  });
+  expect(violations).toEqual([]);
+}
+
+interface AxeViolation {
+  readonly id: string;
+  readonly help: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
