@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
 import type { CacheFlags } from './commands/cache.js';
+import type { ConvertFlags } from './commands/convert.js';
 import type { DownloadFlags } from './commands/download.js';
-import { addSourceOptions, notEmpty } from './options.js';
+import { addSourceOptions, notEmpty, oneOf } from './options.js';
 import type { CommandContext } from './program.js';
+import { byteCount } from './values.js';
 
 /** Commands about model files: fetching, keeping, converting. */
 export function addModelCommands(program: Command, context: CommandContext): void {
   addDownload(program, context);
   addCache(program, context);
+  addConvert(program, context);
 }
 
 function addDownload(program: Command, { io, signal }: CommandContext): void {
@@ -74,4 +77,38 @@ Examples:
       const { cacheVerify } = await import('./commands/cache.js');
       await cacheVerify(id, flags, io, signal);
     });
+}
+
+function addConvert(program: Command, { io, signal }: CommandContext): void {
+  const command = program
+    .command('convert')
+    .summary('weights in another dtype, in other shards, under other names')
+    .description('Writes weights anew: a safetensors file, the weights of one folder, or a whole model.')
+    .argument('<source>', 'a .safetensors file, or a model as for --model', notEmpty)
+    .argument('<output>', 'a folder, or for a file another .safetensors file', notEmpty)
+    .addOption(oneOf('--dtype <name>', 'of the floating-point tensors (default: as they are)', ['f32', 'f16', 'bf16']))
+    .option(
+      '--max-shard-size <size>',
+      'split weights into files of at most this, as 5GB (default: one file)',
+      byteCount,
+    )
+    .addOption(oneOf('--layout <name>', "names of the files (default: the source's)", ['muse', 'diffusers']))
+    .option('-f, --force', 'overwrite files')
+    .option('--json', 'a report on stdout for programs')
+    .option('-q, --quiet', 'no progress');
+  addSourceOptions(command).addHelpText(
+    'after',
+    `
+Pickle files (.bin, .ckpt, .pt) are never opened, as reading one can run any code; the error says how to convert one in
+Python. To f16, a value out of its range is an error.
+
+Examples:
+  $ muse convert model.safetensors half.safetensors --dtype f16
+  $ muse convert google/flan-t5-xl t5/ --dtype bf16 --max-shard-size 2GB
+  $ muse convert amused/amused-256 amused-f16/ --dtype f16 --layout diffusers`,
+  );
+  command.action(async (source: string, output: string, flags: ConvertFlags) => {
+    const { convert } = await import('./commands/convert.js');
+    await convert(source, output, flags, io, signal);
+  });
 }

@@ -1,6 +1,7 @@
 import { WeightError } from '@muse/backend';
 import type { ByteSource } from './byteSource.js';
 import { duplicateKey } from './duplicateKey.js';
+import { looksLikePickle, pickleProblem } from './pickle.js';
 import { type DType, dtypeSizes, isDType, isSizes, type TensorInfo } from './tensorData.js';
 
 /** Of the format (safetensors' MAX_HEADER_SIZE): a corrupt length must not make anyone read gigabytes of JSON. */
@@ -32,6 +33,10 @@ export async function readSafetensorsHeader(source: ByteSource): Promise<Safeten
   if (sizeBytes < LENGTH_BYTES) throw problem(name, `expected at least ${LENGTH_BYTES} bytes, got ${sizeBytes}`);
   const lengthBytes = await readExactly(source, 0, LENGTH_BYTES);
   const length = new DataView(lengthBytes.buffer, lengthBytes.byteOffset).getBigUint64(0, true);
+  // A header's length may begin with the same bytes, but is never this large.
+  if (length > BigInt(MAX_HEADER_BYTES) && looksLikePickle(lengthBytes)) {
+    throw new WeightError(place, `expected a safetensors file, got ${pickleProblem(name)}`);
+  }
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw problem(
       name,
@@ -150,6 +155,8 @@ export function kind(value: unknown): string {
   return Array.isArray(value) ? 'an array' : `${/^[aeiou]/.test(typeof value) ? 'an' : 'a'} ${typeof value}`;
 }
 
+const place = { package: 'checkpoint', in: 'openCheckpoint' };
+
 function problem(file: string, message: string, options?: ErrorOptions): WeightError {
-  return new WeightError({ package: 'checkpoint', in: 'openCheckpoint' }, `${file}: ${message}`, options);
+  return new WeightError(place, `${file}: ${message}`, options);
 }

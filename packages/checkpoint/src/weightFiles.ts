@@ -1,5 +1,6 @@
 import { WeightError } from '@muse/backend';
 import type { FolderSource } from './byteSource.js';
+import { pickleProblem, usualPickles } from './pickle.js';
 
 /** transformers' and our own name first, then diffusers'. */
 const stems = ['model', 'diffusion_pytorch_model'] as const;
@@ -28,6 +29,10 @@ export async function findWeights(folder: FolderSource, variant?: string): Promi
   }
   const names = variant === undefined ? [...namesOf(), ...namesOf(usualVariant)] : namesOf(variant);
   for (const name of names) if (await folder.has(name)) return name;
+  for (const name of usualPickles) {
+    if (await folder.has(name))
+      throw problem(`expected safetensors, got ${pickleProblem(`${folder.location}/${name}`)}`);
+  }
   const [first, second] = namesOf(variant);
   throw problem(`expected ${first} or ${second}, or an index of shards, in ${folder.location}, got none`);
 }

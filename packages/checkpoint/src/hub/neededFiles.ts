@@ -1,4 +1,5 @@
 import { WeightError } from '@muse/backend';
+import { isPickleName, pickleProblem } from '../pickle.js';
 import { isObject } from '../safetensorsHeader.js';
 
 /** Configuration, vocabularies and licences; weights come as safetensors only. */
@@ -6,7 +7,6 @@ const smallFile = /(\.(json|txt|model|jinja)|(^|\/)(LICEN[CS]E|NOTICE)[^/]*)$/i;
 const weightFile = /\.safetensors(\.index(\.[\w-]+)?\.json)?$/;
 /** `model.safetensors.index.fp16.json`, `model.fp16.safetensors`, `model.fp16-00001-of-00002.safetensors`. */
 const variantOf = /\.safetensors\.index\.([\w-]+)\.json$|\.([A-Za-z0-9_]+)(?:-\d{5}-of-\d{5})?\.safetensors$/;
-const pickleFile = /(^|\/)[^/]+\.(bin|ckpt|pt|pth|pkl)$/;
 /** Another program's weights, configurations of it beside. */
 const otherFormats = /(^|\/)(onnx|openvino|flax|tf|coreml|\.cache)(\/|$)|(^|\/)(flax|tf|onnx|openvino)_/i;
 
@@ -47,13 +47,16 @@ function weightsOf(paths: readonly string[], folder: string, variant: string | u
   const own = paths.filter((path) => folderOf(path) === folder);
   const all = own.filter((path) => weightFile.test(path));
   const pickles = own.filter(
-    (path) => pickleFile.test(path) && !/(training_args|optimizer|scheduler|scaler)\./.test(path),
+    (path) => isPickleName(path) && !/(training_args|optimizer|scheduler|scaler)\./.test(path),
   );
   if (all.length === 0 && pickles.length > 0)
     throw new WeightError(place, `expected safetensors, got ${pickleProblem(pickles[0]!)}`);
-  const ofVariant = all.filter((path) => kindOf(path) === variant);
-  const chosen = ofVariant.length > 0 ? ofVariant : all.filter((path) => kindOf(path) === undefined);
+  // As a folder is read: the plain files, or else half precision.
+  const kinds = variant === undefined ? [undefined, 'fp16'] : [variant, undefined];
+  const chosen = kinds.map((kind) => all.filter((path) => kindOf(path) === kind)).find((some) => some.length > 0) ?? [];
   const whole = chosen.filter((path) => !/-\d{5}-of-\d{5}\.safetensors$|\.json$/.test(path));
+  const usual = whole.filter((path) => /(^|\/)(model|diffusion_pytorch_model)[.\w]*\.safetensors$/.test(path));
+  if (usual.length > 0) return usual;
   // Whole and in shards are the same weights.
   return whole.length > 0 ? whole : chosen;
 }
@@ -65,24 +68,6 @@ function kindOf(path: string): string | undefined {
 
 function folderOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
-}
-
-export function isPickleName(path: string): boolean {
-  return pickleFile.test(path);
-}
-
-/** Why a pickle file is refused, and what to do: to follow `expected …, got `. */
-export function pickleProblem(path: string): string {
-  const output = path
-    .replace(/^.*\//, '')
-    .replace(/\.\w+$/, '')
-    .replace(/^(diffusion_)?pytorch_model$/, (_, prefix) => (prefix ? 'diffusion_pytorch_model' : 'model'));
-  return (
-    `${path}: a pickle file, which can run any code when it is read, and is never opened. Convert it in Python where you ` +
-    `trust it: import torch; from safetensors.torch import save_file; ` +
-    `t = torch.load("${path}", map_location="cpu", weights_only=True); t = t.get("state_dict", t); ` +
-    `save_file({k: v.clone().contiguous() for k, v in t.items()}, "${output}.safetensors")`
-  );
 }
 
 const place = { package: 'checkpoint', in: 'neededFiles' };

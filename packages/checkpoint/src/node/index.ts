@@ -1,3 +1,4 @@
+export { type ConvertedWeights, type ConvertWeightsOptions, convertWeights } from './convertWeights.js';
 export { fileSource, nodeFolder } from './fileSource.js';
 export {
   type BrokenFile,

@@ -7,6 +7,7 @@ import { HUB_ENDPOINT, type HubFolder, type HubFolderOptions, openHubFolder } fr
 import { isRepoId } from '../../hub/listing.js';
 import { openUrlFolder } from '../../hub/urlFolder.js';
 import { variantFolder } from '../../hub/variantFolder.js';
+import { isPickleName, pickleProblem } from '../../pickle.js';
 import { nodeFolder } from '../fileSource.js';
 import { hubEnvironment, nodeHasher } from './environment.js';
 import { findPackage, isPackageName } from './findPackage.js';
@@ -36,6 +37,10 @@ export async function resolveFolder(source: string, options: ResolveFolderOption
   const path = resolve(source);
   if (isFolder(path)) return variantFolder(nodeFolder(path), options.variant);
   if (/^https?:\/\//i.test(source)) return resolveUrl(source, options);
+  if (existsSync(path)) {
+    const got = isPickleName(path) ? pickleProblem(source) : `the file ${source}`;
+    throw problem(`expected a folder, got ${got}`);
+  }
   const isPath = source.startsWith('.') || isAbsolute(source) || source.includes('\\');
   if (!isPath && isPackageName(source)) return variantFolder(packageFolder(source, options), options.variant);
   if (!isPath && isRepoId(source)) return (await openHub(source, options)).folder;
