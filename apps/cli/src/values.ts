@@ -76,6 +76,13 @@ export function box(text: string): [x: number, y: number, width: number, height:
   throw new InvalidArgumentError('Expected x,y,w,h: four integers, w and h of at least 1.');
 }
 
+/** `a,b`, two numbers. */
+export function pair(text: string): [number, number] {
+  const values = text.split(',').map(toNumber);
+  if (values.length === 2 && values.every(Number.isFinite)) return [values[0]!, values[1]!];
+  throw new InvalidArgumentError('Expected a,b: two numbers.');
+}
+
 /** `a` or `a,b`, both at least 0: from a at the first step to b at the last. One alone falls to 0, as in MaskGIT. */
 export function choiceTemperature(text: string): [number, number] {
   const values = text.split(',').map(toNumber);
@@ -90,4 +97,13 @@ export function interval(text: string): [number, number] {
   const [start = Number.NaN, end = Number.NaN] = values;
   if (values.length === 2 && start >= 0 && start <= end && end <= 1) return [start, end];
   throw new InvalidArgumentError('Expected a,b: two numbers with 0 ≤ a ≤ b ≤ 1.');
+}
+
+/** Bytes as `5GB`, `500 MB`, `1e6`: powers of 1000. */
+export function byteCount(text: string): number {
+  const [, digits = '', unit = ''] = /^(.*?)\s*([kmgt]?b)?$/i.exec(text.trim()) ?? [];
+  const power = ['b', 'kb', 'mb', 'gb', 'tb'].indexOf(unit.toLowerCase() || 'b');
+  const value = Math.round(toNumber(digits) * 1000 ** power);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError('Expected a size such as 5GB or 500MB.');
 }
