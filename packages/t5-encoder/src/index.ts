@@ -11,6 +11,7 @@ export { loadT5Encoder } from './loadT5Encoder.js';
 export { t5Parameters } from './parameters.js';
 export { relativePositionBuckets } from './relativePosition.js';
 export { openStreamedT5Encoder, type StreamedT5Options } from './streaming/openStreamedT5Encoder.js';
+export { padStates } from './streaming/padStates.js';
 export type { PromptCache } from './streaming/promptCache.js';
 export {
   type EncodeProgress,

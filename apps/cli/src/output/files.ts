@@ -72,12 +72,14 @@ export interface DestinationRequest {
   /** `.png`; a value that ends so is a file. */
   readonly extension: string;
   readonly numFiles: number;
+  /** What they are of, for messages; default images. */
+  readonly what?: string;
   readonly force?: boolean;
 }
 
 /** @throws UsageError if the folder is not there, can't be written to, or the file exists already */
 export async function resolveDestination(request: DestinationRequest): Promise<Destination> {
-  const { option, value, extension, numFiles, force = false } = request;
+  const { option, value, extension, numFiles, what = 'images', force = false } = request;
   const path = resolve(value ?? '.');
   const kind = await kindOf(path);
   const isFile = kind !== 'folder' && value !== undefined && extname(path).toLowerCase() === extension;
@@ -91,7 +93,7 @@ export async function resolveDestination(request: DestinationRequest): Promise<D
     return { folder: path };
   }
   if (numFiles > 1) {
-    throw new UsageError(`${option}: one file for ${numFiles} images: name a folder`);
+    throw new UsageError(`${option}: one file for ${numFiles} ${what}: name a folder`);
   }
   const folder = dirname(path);
   if ((await kindOf(folder)) !== 'folder') {
