@@ -4,6 +4,7 @@ import {
   addDecodeOptions,
   addDrawOptions,
   addImageOptions,
+  addMicroConditioning,
   addMoreOutput,
   addSuperResOptions,
   notEmpty,
@@ -43,7 +44,7 @@ function addShared(command: Command, verb: EditVerb, { isIterative, isSuperResOn
   command.optionsGroup(`Sampling (by default as ${isIterative ? 'in the paper' : 'the model wants it'}):`);
   if (!isIterative) addDecodeOptions(command);
   addDrawOptions(command);
-  if (!isSuperResOnly) addSuperResOptions(command);
+  if (!isSuperResOnly) addMicroConditioning(addSuperResOptions(command));
   return addMoreOutput(command);
 }
 
@@ -52,7 +53,8 @@ function addInpaint(program: Command, context: CommandContext): void {
     .description('Paints the masked part of an image as the prompt says. All other pixels keep their values.')
     .argument('<prompt>', 'what the whole image is to show')
     .option('--mask <image>', "of the image's size: white or transparent is repainted", notEmpty)
-    .option('--box <x,y,w,h>', 'the rectangle to repaint, in pixels from the top left', box);
+    .option('--box <x,y,w,h>', 'the rectangle to repaint, in pixels from the top left', box)
+    .option('--no-preserve-outside', 'take the pixels around the mask from the model as well');
   addShared(command, 'inpaint')
     .addHelpText(
       'after',
@@ -110,7 +112,7 @@ function addVariations(program: Command, context: CommandContext): void {
   const command = addVerb(program, 'variations', 'make images like an image')
     .description('Makes images like an image: a random share of its tokens is sampled anew.')
     .argument('[prompt]', 'what they are to show, to guide them')
-    .option('--strength <s>', 'share of the tokens sampled anew: 0 none, 1 all', unitInterval, 0.5)
+    .option('--strength <s>', 'share of the tokens (aMUSEd: steps) sampled anew: 0 none, 1 all', unitInterval, 0.5)
     .option('--preserve-outside', PRESERVE);
   addShared(command, 'variations')
     .addHelpText(

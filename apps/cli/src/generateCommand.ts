@@ -4,6 +4,7 @@ import {
   addDecodeOptions,
   addDrawOptions,
   addImageOptions,
+  addMicroConditioning,
   addMoreOutput,
   addSuperResOptions,
   notEmpty,
@@ -22,7 +23,7 @@ export function addGenerate(program: Command, io: Io, signal: AbortSignal): void
   addImageOptions(command, '<prompt>-<seed>.png');
   command.optionsGroup('Sampling (by default as the model wants it):');
   addDrawOptions(addDecodeOptions(command));
-  addMoreOutput(addSuperResOptions(command))
+  addMoreOutput(addMicroConditioning(addSuperResOptions(command)))
     .addOption(
       new Option('--tokens <ids.json>', 'the token ids after every step, one file per image').argParser(notEmpty),
     )

@@ -9,6 +9,7 @@ import {
   maskSchedules,
   numberFrom,
   orders,
+  pair,
   share,
 } from './values.js';
 
@@ -70,12 +71,25 @@ export function addDecodeOptions(command: Command): Command {
 /** How a token is drawn. */
 export function addDrawOptions(command: Command): Command {
   return command
-    .option('--guidance <t>', 'how closely to follow the prompt: t in (1 + t)·with − t·without', numberFrom(0))
+    .option(
+      '--guidance <t>',
+      'how closely to follow the prompt: t in (1 + t)·with − t·without; of a diffusers folder s = t + 1',
+      numberFrom(0),
+    )
     .addOption(oneOf('--guidance-schedule <name>', 'how guidance moves over the steps', guidanceSchedules))
     .option('--guidance-interval <a,b>', 'where --guidance-schedule interval guides, in [0, 1]', interval)
     .option('--sample-temperature <x>', 'of the draw of tokens; 0 takes the most likely', numberFrom(0))
     .option('--top-k <n>', 'draw among the n most likely tokens', integerFrom(1))
     .option('--top-p <p>', 'draw among the most likely tokens that sum to p', share);
+}
+
+/** What aMUSEd is told of the picture beside its text. */
+export function addMicroConditioning(command: Command): Command {
+  return command
+    .optionsGroup('Micro-conditioning (of aMUSEd):')
+    .option('--aesthetic-score <x>', 'of the images to be like, 1 to 10 (default: 6)', numberFrom(0))
+    .option('--original-size <w,h>', "of the images to be like, in pixels (default: the image's own)", pair)
+    .option('--crop-offset <x,y>', 'of the images to be like, in pixels (default: 0,0)', pair);
 }
 
 /** Whether and how the second stage of a model has its turn. */

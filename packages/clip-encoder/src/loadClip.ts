@@ -1,8 +1,9 @@
 import { type Backend, WeightError } from '@muse/backend';
 import { type FolderSource, loadParameters, type ModelComponent, readBytes, readJson } from '@muse/checkpoint';
+import { ClipImageEncoder } from './clipImageEncoder.js';
 import { ClipTextEncoder, checkTokenizer } from './clipTextEncoder.js';
-import { resolveClipTextConfig } from './config.js';
-import { clipTextParameters } from './parameters.js';
+import { resolveClipImageConfig, resolveClipTextConfig } from './config.js';
+import { clipImageParameters, clipTextParameters } from './parameters.js';
 import { ClipTokenizer } from './tokenizer/clipTokenizer.js';
 import { towerOf } from './weights.js';
 
@@ -30,6 +31,23 @@ export async function loadClipTextEncoder(
   try {
     const parameters = await loadParameters(backend, towerOf(checkpoint, 'text'), clipTextParameters(config));
     return new ClipTextEncoder(backend, config, parameters, tokenizer);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/**
+ * Loads an image encoder as transformers publishes it: `config.json` and `model.safetensors` of a
+ * CLIPVisionModelWithProjection or a whole CLIPModel. The caller disposes it.
+ *
+ * @throws ConfigError for a bad config, WeightError for bad weights
+ */
+export async function loadClipImageEncoder(backend: Backend, component: ModelComponent): Promise<ClipImageEncoder> {
+  const config = resolveClipImageConfig(component.config);
+  const checkpoint = await component.checkpoint();
+  try {
+    const parameters = await loadParameters(backend, towerOf(checkpoint, 'image'), clipImageParameters(config));
+    return new ClipImageEncoder(backend, config, parameters);
   } finally {
     await checkpoint.close();
   }

@@ -19,6 +19,7 @@ export interface EditFlags extends OutputFlags, SamplingFlags {
 export interface InpaintFlags extends EditFlags {
   readonly mask?: string;
   readonly box?: [x: number, y: number, width: number, height: number];
+  readonly preserveOutside?: boolean;
 }
 
 export interface OutpaintFlags extends EditFlags {
@@ -57,7 +58,7 @@ interface Edit {
 
 /** `muse inpaint`: what a mask or a box covers is painted anew. */
 export async function inpaint(path: string, prompt: string, flags: InpaintFlags, context: EditContext): Promise<void> {
-  const { mask: maskPath, box } = flags;
+  const { mask: maskPath, box, preserveOutside } = flags;
   checkPrompt(prompt, 'muse inpaint photo.jpg "a red hat" --box 20,4,24,16');
   if ((maskPath === undefined) === (box === undefined)) {
     const got = box ? 'both' : 'neither';
@@ -73,7 +74,7 @@ export async function inpaint(path: string, prompt: string, flags: InpaintFlags,
     ...(maskPath !== undefined && { mask: basename(maskPath) }),
     ...(box && { box }),
   };
-  const call: Edit['call'] = (muse, options) => muse.inpaint({ ...settings, ...options, image, mask });
+  const call: Edit['call'] = (muse, options) => muse.inpaint({ ...settings, ...options, image, mask, preserveOutside });
   await run({ path, record, call }, flags, context);
 }
 

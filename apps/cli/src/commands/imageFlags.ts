@@ -30,6 +30,9 @@ export interface SamplingFlags {
   readonly superRes?: boolean;
   readonly superResSteps?: number;
   readonly superResGuidance?: number;
+  readonly aestheticScore?: number;
+  readonly originalSize?: [width: number, height: number];
+  readonly cropOffset?: [number, number];
 }
 
 /** What a command hands to the pipeline that it calls. */
@@ -63,7 +66,10 @@ export function settingsOf(
   own: PipelineOptions['superResSampling'] = {},
 ): Partial<PipelineOptions> {
   const superResSampling = given({ numSteps: flags.superResSteps, guidanceScale: flags.superResGuidance });
+  const { aestheticScore, originalSize, cropOffset } = flags;
+  const microConditioning = given({ aestheticScore, originalSize, cropOffset });
   return given({
+    microConditioning: Object.keys(microConditioning).length > 0 ? microConditioning : undefined,
     negativePrompt: flags.negative,
     numSteps: flags.steps,
     guidanceScale: flags.guidance,

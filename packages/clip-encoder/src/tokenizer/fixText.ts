@@ -36,9 +36,9 @@ const entities: Readonly<Record<string, string>> = {
 };
 const entity = /&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});/g;
 
-/** U+0080 to U+009F, which mean what Windows has there. */
+/** U+0080 to U+009F, which mean what Windows has there; by a table, as not every TextDecoder follows the standard. */
 const c1Control = /[\u0080-\u009f]/g;
-const windows = new TextDecoder('windows-1252');
+const windows = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: to be taken out
 const terminalEscape = /\u001b\[[\d;]*[a-zA-Z]/g;
@@ -64,7 +64,7 @@ function fixOnce(text: string): string {
   // With a < it may be HTML on purpose.
   const plain = text.includes('<') ? text : text.replace(entity, unescapeEntity);
   return plain
-    .replace(c1Control, (character) => windows.decode(Uint8Array.of(character.charCodeAt(0))))
+    .replace(c1Control, (character) => windows[character.charCodeAt(0) - 0x80]!)
     .replace(ligature, (character) => ligatures[character]!)
     .replace(/[\uff01-\uffee]/g, (character) => character.normalize('NFKC'))
     .replace(/\u3000/g, ' ')

@@ -38,6 +38,10 @@ export interface RepaintOptions extends Pick<WindowJob, 'image' | 'window' | 'nu
   readonly region: Region;
   /** Nothing is masked outside of the region. */
   readonly mask: MaskImage;
+  /** Whether the model sees what is under the mask, in the tokens beside it. Default false. */
+  readonly showsMasked?: boolean;
+  /** Pixels that are painted. Default: the mask's. */
+  readonly painted?: MaskImage;
 }
 
 /**
@@ -46,14 +50,15 @@ export interface RepaintOptions extends Pick<WindowJob, 'image' | 'window' | 'nu
  * masked pixel under them are sampled, in each stage; then the picture is laid over the masked pixels.
  */
 export async function repaint(cascade: Cascade, canvas: Canvas, options: RepaintOptions): Promise<EditedWindow> {
-  const { region, mask, ...job } = options;
+  const { region, mask, showsMasked = false, painted = mask, ...job } = options;
   const near = nearestKnown(mask);
+  const seen = showsMasked ? { ...canvas, data: canvas.data.slice() } : canvas;
   fillMasked(canvas, near);
   const result = await cascade.run({
     ...job,
-    picture: (size) => resizeRegion(canvas, region, size, size),
+    picture: (size) => resizeRegion(seen, region, size, size),
     tokenMask: (grid) => tokenMask(mask, grid, region),
   });
-  paint(canvas, result.picture, { region, mask, near });
+  paint(canvas, result.picture, { region, mask: painted, ...(painted === mask && { near }) });
   return windowOf(region, result);
 }
