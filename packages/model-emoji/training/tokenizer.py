@@ -9,7 +9,8 @@
 and of the second stage's, from the first's:
 
     node packages/emoji-scenes/scripts/exportScenes.mjs --count 30000 --seed 1 --image-size 128 --out fine-scenes
-    torchrun --nproc_per_node 2 packages/model-emoji/training/tokenizer.py fine --data fine-scenes --images 10000 --from model --model fine-model --minutes 16
+    torchrun --nproc_per_node 2 packages/model-emoji/training/tokenizer.py fine --data fine-scenes --images 9000 --from model --model fine-model --minutes 13
+    python packages/model-emoji/training/tokenizer.py merge --data fine-scenes --images 1500 --model fine-model
 
 `codes` trains everything. For its first 300 steps the encoder's outputs reach the decoder as they are; then the codebook starts
 as the k-means of the outputs of 40 batches, and moves as their running mean. Starting with codes at once left 130 of 1024 in use.
@@ -119,7 +120,8 @@ def spread_of_equals(rows: Tensor, kind: Tensor, count: Tensor) -> Tensor:
 def merge(arguments: argparse.Namespace) -> None:
     """For each common kind of patch, keeps the code that it gets most often, and takes out of use the others that are mostly its own."""
     folder = arguments.model / "vqgan"
-    model, pixels = VQGAN.load(folder).eval(), read(arguments)
+    model = VQGAN.load(folder).eval()
+    pixels = read(arguments, model.config.image_size)
     size, parts = len(model.quantize.embedding.weight), pixels.split(64)
     ids = torch.cat([model.encode(to_float(part)).flatten() for part in parts])
     kind, count = equal_patches(pixels)
@@ -139,9 +141,9 @@ def merge(arguments: argparse.Namespace) -> None:
     print(f"{len(retired)} codes of {size} out of use")
 
 
-def read(arguments: argparse.Namespace) -> Tensor:
-    """u8 [N, 3, H, W]"""
-    images = ImageFolder(arguments.data, FINE["imageSize"] if arguments.part == "fine" else CONFIG["imageSize"])
+def read(arguments: argparse.Namespace, size: int) -> Tensor:
+    """u8 [N, 3, size, size]"""
+    images = ImageFolder(arguments.data, size)
     return torch.stack([images[i] for i in range(min(len(images), arguments.images))])
 
 
@@ -185,7 +187,7 @@ def train(arguments: argparse.Namespace, processes: Processes) -> None:
     folder, batch_size = arguments.model / "vqgan", FINE_BATCH if part == "fine" else BATCH
     share = processes.share(batch_size)
     torch.manual_seed(0)
-    pixels = read(arguments)
+    pixels = read(arguments, (FINE if part == "fine" else CONFIG)["imageSize"])
     model, codebook = start(arguments, pixels)
     torch.manual_seed(processes.rank)
     model = model.to(memory_format=torch.channels_last)
