@@ -1,16 +1,27 @@
-// The page without a network: everything it is made of is kept when it is first opened. Names hold hashes of their
-// content, so what is kept never ages; a new version of the page has a new cache and drops the old one.
+// The page without a network. What a visitor first sees is kept at once; what the model needs, when it was loaded and the
+// page says so. Names hold hashes of their content, so what is kept never ages; a new version of the page has a new cache
+// and drops the old one.
 const CACHE = 'muse-page-__VERSION__';
-const FILES = __FILES__;
+const SHELL = __SHELL__;
+const REST = __REST__;
 
 self.addEventListener('install', (event) => {
   event.waitUntil(
     caches
       .open(CACHE)
-      .then((cache) => cache.addAll(FILES))
+      .then((cache) => cache.addAll(SHELL))
       .then(() => self.skipWaiting()),
   );
 });
+
+self.addEventListener('message', (event) => {
+  if (event.data === 'keep-all') event.waitUntil(caches.open(CACHE).then(keepRest));
+});
+
+/** One by one and only what is missing: a broken download leaves the others. */
+async function keepRest(cache) {
+  for (const file of REST) if (!(await cache.match(file))) await cache.add(file);
+}
 
 self.addEventListener('activate', (event) => {
   const isOld = (name) => name.startsWith('muse-page-') && name !== CACHE;

@@ -203,8 +203,15 @@ describeInBrowser('the playground on wasm', [], (launched) => {
 
   it('works offline once it was opened, the address says what', async () => {
     const { page, context } = visit;
-    await page.evaluate(() => navigator.serviceWorker.ready);
     await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    const isKept = async () => {
+      const name = (await caches.keys()).find((key) => key.startsWith('muse-page-'));
+      const kept = name ? await (await caches.open(name)).keys() : [];
+      return (
+        kept.some(({ url }) => url.includes('museWorker')) && kept.some(({ url }) => url.includes('threaded-simd'))
+      );
+    };
+    await expect.poll(() => page.evaluate(isKept), { timeout: 60_000 }).toBe(true);
     await context.setOffline(true);
     await page.goto(`${server.url}${fast()}`);
     await page.reload();
@@ -278,7 +285,11 @@ describeInBrowser('the playground on wasm', [], (launched) => {
 
 it('the built page lists everything it needs for offline use', async () => {
   const worker = await readFile(join(dist, 'sw.js'), 'utf8');
-  const listed = JSON.parse(worker.match(/FILES = (\[.*\]);/)![1]!) as string[];
+  const [shell, rest] = ['SHELL', 'REST'].map(
+    (name) => JSON.parse(worker.match(new RegExp(`${name} = (\\[.*\\]);`))![1]!) as string[],
+  );
+  const listed = [...shell!, ...rest!];
+  expect(shell!.some((file) => file.includes('museWorker'))).toBe(false);
   for (const file of readdirSync(join(dist, 'assets'))) expect(listed).toContain(`assets/${file}`);
   expect(listed.some((file) => file.startsWith('models/'))).toBe(false);
 });

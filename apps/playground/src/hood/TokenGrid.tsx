@@ -48,7 +48,10 @@ export function TokenGrid({ steps, step, position, onPosition }: TokenGridProps)
                       aria-pressed={at === position}
                       aria-label={`Row ${row + 1}, column ${column + 1}: ${isOpen ? 'open' : `token ${step.tokenIds[at]}`}`}
                       style={style}
-                      onPointerEnter={() => onPosition(at)}
+                      onPointerMove={({ movementX, movementY }) => {
+                        // What moves under a pointer that rests was not pointed at.
+                        if (movementX !== 0 || movementY !== 0) onPosition(at);
+                      }}
                       onFocus={() => onPosition(at)}
                       onClick={() => onPosition(at)}
                     >

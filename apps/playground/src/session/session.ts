@@ -1,5 +1,6 @@
 import { wasmFolder } from 'virtual:bundled-model';
 import { connectMuse, type RemoteMuse } from '@muse/muse/worker';
+import { keepRest } from '../shell/keepOffline.ts';
 import { announce, notify } from '../state/changes.ts';
 import type { DeviceChoice, ModelChoice } from '../state/state.ts';
 import { getState, update } from '../state/store.ts';
@@ -59,6 +60,7 @@ async function load(choice: ModelChoice, device: DeviceChoice, signal: AbortSign
     announce(`The model is ready on ${facts.device}.`);
     if (facts.device === 'wasm' && device === 'auto') notify(wasmNotice(facts.deviceReason));
     void readMemory();
+    void keepRest();
     return muse;
   } catch (error) {
     endWorker();

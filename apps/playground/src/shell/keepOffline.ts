@@ -5,3 +5,9 @@ export async function keepOffline(): Promise<void> {
     // Private windows refuse: the page works all the same, with a network.
   });
 }
+
+/** Keeps the rest: called once the model is here, so that nobody downloads what they never use. */
+export async function keepRest(): Promise<void> {
+  if (!import.meta.env.PROD || !('serviceWorker' in navigator)) return;
+  (await navigator.serviceWorker.ready).active?.postMessage('keep-all');
+}
