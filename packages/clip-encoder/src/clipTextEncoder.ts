@@ -129,9 +129,17 @@ function causalBias(T: number): tf.Tensor4D {
   return tf.tensor4d(bias, [1, 1, T, T]);
 }
 
-/** @throws ConfigError if the embedding has too few rows for the tokenizer's ids */
+/** @throws ConfigError if the tokenizer is of another model: more ids than the embedding has rows, another end of text */
 export function checkTokenizer(config: ClipTextConfig, tokenizer: ClipTokenizer | undefined): void {
-  if (!tokenizer || tokenizer.vocabSize <= config.vocabSize) return;
-  const expected = `a tokenizer of at most vocabSize = ${config.vocabSize} ids`;
-  throw new ConfigError(place('ClipTextEncoder'), `expected ${expected}, got one of ${tokenizer.vocabSize}`);
+  if (!tokenizer) return;
+  const { vocabSize, eosTokenId } = config;
+  if (tokenizer.vocabSize > vocabSize) {
+    const expected = `a tokenizer of at most vocab_size = ${vocabSize} ids`;
+    throw new ConfigError(place('ClipTextEncoder'), `expected ${expected}, got one of ${tokenizer.vocabSize}`);
+  }
+  // The highest id stands for the end in older files, so it must be the tokenizer's.
+  const endId = eosTokenId === LEGACY_EOS ? tokenizer.vocabSize - 1 : eosTokenId;
+  if (tokenizer.endId === endId) return;
+  const expected = `a tokenizer that ends texts with eos_token_id = ${endId}`;
+  throw new ConfigError(place('ClipTextEncoder'), `expected ${expected}, got one with ${tokenizer.endId}`);
 }

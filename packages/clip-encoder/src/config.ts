@@ -83,6 +83,9 @@ export function resolveClipImageConfig(json: unknown): ClipImageConfig {
   return config;
 }
 
+/** No model has as many: more is a broken file, whose tensors would fill the memory before one is missed. */
+const MAX_LAYERS = 1000;
+
 function resolve<Config extends ClipStackConfig>(
   where: string,
   json: unknown,
@@ -103,8 +106,10 @@ function resolve<Config extends ClipStackConfig>(
   const config: Record<string, unknown> = { activation: fields.hidden_act ?? 'quick_gelu' };
   for (const [field, [name, byDefault]] of Object.entries(upstream)) {
     const value = fields[name] ?? byDefault;
+    const most = field === 'numLayers' ? MAX_LAYERS : Number.MAX_SAFE_INTEGER;
     const isValid =
-      field === 'layerNormEpsilon' ? Number(value) > 0 : Number.isSafeInteger(value) && Number(value) >= 1;
+      typeof value === 'number' &&
+      (field === 'layerNormEpsilon' ? value > 0 : Number.isSafeInteger(value) && value >= 1 && value <= most);
     if (!isValid)
       throw invalid(where, name, field === 'layerNormEpsilon' ? 'above 0' : 'a whole number of at least 1', value);
     config[field] = value;

@@ -13,13 +13,16 @@ export function checkParts(parts: MuseParts): void {
     if (want !== got) throw new ConfigError(place, `expected ${expected} ${want}, got ${got}`);
   };
   const { codebookSize, latentSize, textDim } = transformer.config;
-  must("the transformer's codebookSize to be the VQGAN's", vqgan.config.codebookSize, codebookSize);
   if (isAmused(parts)) {
     const { hiddenSize, projectionDim } = parts.textEncoder.config;
-    must("the transformer's encoder_hidden_size to be the text encoder's hidden_size", hiddenSize, textDim);
+    const of = (field: string, file: string, theirs: string) =>
+      `${field} of transformer/config.json to be ${theirs} of ${file}/config.json,`;
+    must(of('codebook_size', 'vqvae', 'num_vq_embeddings'), vqgan.config.codebookSize, codebookSize);
+    must(of('encoder_hidden_size', 'text_encoder', 'hidden_size'), hiddenSize, textDim);
     const { pooledTextDim } = parts.transformer.config;
-    must("the transformer's cond_embed_dim to be the text encoder's projection_dim", projectionDim, pooledTextDim);
+    must(of('cond_embed_dim', 'text_encoder', 'projection_dim'), projectionDim, pooledTextDim);
   } else {
+    must("the transformer's codebookSize to be the VQGAN's", vqgan.config.codebookSize, codebookSize);
     must("the transformer's textDim to be the text encoder's dModel", parts.textEncoder.config.dModel, textDim);
   }
   for (const side of index.imageSize) {

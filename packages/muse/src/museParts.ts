@@ -96,7 +96,7 @@ export async function loadMuseParts(source: FolderSource, options: LoadOptions =
     await checkMemory(await openModelFolder(source, { variant: options.variant }), backend);
     const load = folder.index.format === 'diffusers' ? loadAmusedParts : loadT5Parts;
     const parts: MuseParts = { ...(await load(backend, folder, keep)), ownsBackend: options.backend === undefined };
-    checkParts(parts);
+    inFile(source.location, () => checkParts(parts));
     await backend.checkErrors();
     onProgress?.({ status: 'ready', name: source.location });
     return parts;
@@ -128,16 +128,9 @@ async function loadT5Parts(backend: Backend, { index, component }: ModelFolder, 
 
 async function loadAmusedParts(backend: Backend, { index, component }: ModelFolder, keep: Keep): Promise<AmusedParts> {
   const { folder: tokenizerFolder } = await component('tokenizer');
-  /** An error of a config.json says which one. */
   const load = async <T extends { dispose(): void }>(name: string, read: (part: ModelComponent) => Promise<T>) => {
     const part = await component(name);
-    try {
-      return keep(await read(part));
-    } catch (cause) {
-      if (!(cause instanceof ConfigError)) throw cause;
-      const message = `${part.folder.location}/config.json: ${cause.message}`;
-      throw new ConfigError({ package: 'muse', in: 'fromPretrained' }, message, { cause });
-    }
+    return inFile(`${part.folder.location}/config.json`, async () => keep(await read(part)));
   };
   return {
     backend,
@@ -146,6 +139,23 @@ async function loadAmusedParts(backend: Backend, { index, component }: ModelFold
     vqgan: await load('vqvae', (part) => loadVQModel(backend, part)),
     index,
   };
+}
+
+/** An error of a configuration says where that is. */
+function inFile<T>(path: string, action: () => T): T {
+  const named = (cause: unknown) => {
+    if (!(cause instanceof ConfigError)) return cause;
+    return new ConfigError({ package: 'muse', in: 'fromPretrained' }, `${path}: ${cause.message}`, { cause });
+  };
+  try {
+    const result = action();
+    if (!(result instanceof Promise)) return result;
+    return result.catch((cause: unknown) => {
+      throw named(cause);
+    }) as T;
+  } catch (cause) {
+    throw named(cause);
+  }
 }
 
 /** Of a diffusers folder, the index's reader has done it. */

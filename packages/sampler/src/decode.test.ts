@@ -138,6 +138,25 @@ describe('decode', () => {
     expect(options.requests.map(({ step }) => step)).toEqual([1, 26]);
   });
 
+  it('begins after the steps that count as done, with the whole grid as what was masked', async () => {
+    const tokenIds = someMasked(3, 35, 0.6);
+    const steps = await allSteps(toyOptions({ tokenIds, maskSchedule: 'linear', startStep: 2 }));
+    expect(steps.map(({ step }) => step)).toEqual([3, 4, 5, 6]);
+    // ⌊35 · (1 − k/6)⌋
+    expect(steps.map(({ numMasked }) => numMasked[0])).toEqual([17, 11, 5, 0]);
+    const last = steps.at(-1)!.tokenIds;
+    tokenIds.forEach((id, i) => {
+      if (id !== MASK) expect(last[i]).toBe(id);
+    });
+  });
+
+  it('decides nothing while fewer are masked than the schedule leaves', async () => {
+    const tokenIds = new Int32Array(35).fill(1).fill(MASK, 0, 8);
+    const steps = await allSteps(toyOptions({ tokenIds, maskSchedule: 'linear', startStep: 2 }));
+    expect(steps.map(({ numMasked }) => numMasked[0])).toEqual([8, 8, 5, 0]);
+    expect(() => decode(toyOptions({ startStep: 6 }))).toThrow('expected startStep to be an integer in [0, 5], got 6');
+  });
+
   it('asks for the unconditional branch only where the guidance is not 0', async () => {
     const linear = toyOptions({ guidanceScale: 3, guidanceSchedule: 'linear', numSteps: 4 });
     await allSteps(linear);

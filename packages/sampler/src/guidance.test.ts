@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type GuidanceSchedule, guidanceScaleAt, guidanceSchedules } from './guidance.js';
+import { type GuidanceSchedule, guidanceFromDiffusers, guidanceScaleAt, guidanceSchedules } from './guidance.js';
 
 const scales = (guidanceSchedule: GuidanceSchedule, numSteps: number, guidanceInterval: [number, number] = [0.5, 1]) =>
   Array.from({ length: numSteps }, (_, i) =>
@@ -28,5 +28,12 @@ describe('guidanceScaleAt', () => {
 
   it.each(guidanceSchedules)('%s guides a decode of one step in full', (schedule) => {
     expect(scales(schedule, 1)).toEqual([8]);
+  });
+});
+
+describe('guidanceFromDiffusers', () => {
+  it('is one less, so that both formulas agree, and nothing below 1', () => {
+    // u + 3(c − u) = 3c − 2u = (1 + 2)c − 2u
+    expect([0, 0.5, 1, 1.25, 3].map(guidanceFromDiffusers)).toEqual([0, 0, 0, 0.25, 2]);
   });
 });

@@ -1,6 +1,7 @@
 import { ConfigError } from '@muse/backend';
+import { resolveStructure, type VQGANStructure } from './structure.js';
 
-/** A fully convolutional VQGAN, as in Muse (arXiv 2301.00704, section 2.2): no attention anywhere. */
+/** A VQGAN; as in Muse (arXiv 2301.00704, section 2.2) fully convolutional, unless `structure` says otherwise. */
 export interface VQGANConfig {
   /** Side of the training images in pixels. The model takes any multiple of its downsampling factor. */
   readonly imageSize: number;
@@ -18,6 +19,8 @@ export interface VQGANConfig {
   readonly codebookSize: number;
   /** Width of a code, E, which is also the width of the latents. */
   readonly codebookDim: number;
+  /** Where a published model is built otherwise. */
+  readonly structure?: VQGANStructure;
 }
 
 export const vqganPresetNames = ['tiny', 'emoji', 'paper-f16', 'paper-f16-finetuned', 'paper-f8'] as const;
@@ -74,8 +77,9 @@ function paperPreset(imageSize: number, multipliers: readonly number[]): VQGANCo
 }
 
 /** What must be given; the decoder's fields follow the encoder's, and 32 groups are usual. */
-export type VQGANOptions = Partial<VQGANConfig> &
-  Pick<VQGANConfig, 'imageSize' | 'blockOutChannels' | 'layersPerBlock' | 'codebookSize' | 'codebookDim'>;
+export type VQGANOptions = Partial<Omit<VQGANConfig, 'structure'>> & {
+  readonly structure?: Partial<VQGANStructure>;
+} & Pick<VQGANConfig, 'imageSize' | 'blockOutChannels' | 'layersPerBlock' | 'codebookSize' | 'codebookDim'>;
 
 const place = { package: 'vqgan', in: 'resolveVQGANConfig' };
 
@@ -102,14 +106,20 @@ export function resolveVQGANConfig(options: VQGANPresetName | VQGANOptions): VQG
     normNumGroups: options.normNumGroups ?? 32,
     codebookSize: options.codebookSize,
     codebookDim: options.codebookDim,
+    ...(options.structure && {
+      structure: resolveStructure(options.structure, options.blockOutChannels?.length ?? 0, place),
+    }),
   };
   validate(config);
   return config;
 }
 
+/** No model has as many: more is a broken file, whose tensors would fill the memory before one is missed. */
+const MAX_LAYERS = 1000;
+
 function validate(config: VQGANConfig): void {
-  requireInteger(config, 'layersPerBlock', 1);
-  requireInteger(config, 'decoderLayersPerBlock', 0);
+  requireInteger(config, 'layersPerBlock', 1, MAX_LAYERS);
+  requireInteger(config, 'decoderLayersPerBlock', 0, MAX_LAYERS);
   requireInteger(config, 'normNumGroups', 1);
   requireInteger(config, 'codebookSize', 2);
   requireInteger(config, 'codebookDim', 1);
@@ -136,12 +146,20 @@ function validate(config: VQGANConfig): void {
   }
 }
 
-type NumberField = { [K in keyof VQGANConfig]: VQGANConfig[K] extends number ? K : never }[keyof VQGANConfig];
+type NumberField = {
+  [K in keyof VQGANConfig]-?: VQGANConfig[K] extends number ? K : never;
+}[keyof VQGANConfig];
 
-function requireInteger(config: VQGANConfig, field: NumberField, minimum: number): void {
+function requireInteger(
+  config: VQGANConfig,
+  field: NumberField,
+  minimum: number,
+  maximum = Number.MAX_SAFE_INTEGER,
+): void {
   const value = config[field];
-  if (!Number.isInteger(value) || value < minimum) {
-    throw new ConfigError(place, `expected ${field} to be an integer of at least ${minimum}, got ${value}`);
+  if (!Number.isInteger(value) || value < minimum || value > maximum) {
+    const range = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `in [${minimum}, ${maximum}]`;
+    throw new ConfigError(place, `expected ${field} to be an integer ${range}, got ${JSON.stringify(value)}`);
   }
 }
 

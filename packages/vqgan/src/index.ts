@@ -20,6 +20,7 @@ export {
   patchDiscriminatorParameters,
   patchDiscriminatorPresets,
 } from './discriminator/patchDiscriminator.js';
+export { loadImageTokenizer } from './loadImageTokenizer.js';
 export { loadVQGAN } from './loadVqgan.js';
 export { loadVQModel, resolveVQModelConfig } from './loadVqModel.js';
 export { adaptiveAdversarialWeight } from './losses/adaptiveWeight.js';
@@ -38,6 +39,9 @@ export {
   vqganGeneratorLoss,
   vqganLossDefaults,
 } from './losses/vqganLoss.js';
+export { maskgitVQGAN } from './maskgit/weights.js';
 export { CODEBOOK, vqganParameters } from './parameters.js';
 export { codebookLoss, commitmentLoss, type Quantized, quantize, straightThrough } from './quantizer.js';
+export type { VQGANStructure } from './structure.js';
+export { tamingVQGAN } from './taming/weights.js';
 export { type Reconstruction, VQGAN } from './vqgan.js';

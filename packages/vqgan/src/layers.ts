@@ -1,12 +1,14 @@
 import { type Backend, type Conv2dOptions, WeightError } from '@muse/backend';
 import type { Parameters } from '@muse/checkpoint';
-import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import type { VQGANStructure } from './structure.js';
 
 /** What a layer needs besides its input: read at call time, so that training may replace tensors in the map. */
 export interface LayerContext {
   readonly backend: Backend;
   readonly parameters: Parameters;
   readonly normNumGroups: number;
+  readonly structure: VQGANStructure;
 }
 
 export type Layer = (x: Tensor4D) => Tensor4D;
@@ -65,7 +67,10 @@ export function normSwish(context: LayerContext, name: string, x: Tensor4D): Ten
   return tf.tidy(() => ops.silu(groupNorm(context, name, x)) as Tensor4D);
 }
 
-/** x + conv(swish(norm(conv(swish(norm(x)))))), with a 1×1 convolution on the skip where the width changes. */
+/**
+ * x + conv(swish(norm(conv(swish(norm(x)))))). Where the width changes, a 1×1 convolution of x, or as MaskGIT has it of the
+ * update, takes the place of x.
+ */
 export function residualBlock(context: LayerContext, prefix: string, x: Tensor4D): Tensor4D {
   const { tf } = context.backend;
   return tf.tidy(() => {
@@ -76,13 +81,34 @@ export function residualBlock(context: LayerContext, prefix: string, x: Tensor4D
       (y) => conv(context, `${prefix}.conv2`, y),
     ]);
     const hasShortcut = context.parameters.has(`${prefix}.conv_shortcut.weight`);
-    const skip = hasShortcut ? pointwiseConv(context, `${prefix}.conv_shortcut`, x) : x;
+    const source = context.structure.shortcutOf === 'input' ? x : update;
+    const skip = hasShortcut ? pointwiseConv(context, `${prefix}.conv_shortcut`, source) : x;
     return tf.add(skip, update) as Tensor4D;
   });
 }
 
-/** Half the resolution: a stride-2 convolution on zeros padded below and to the right only, as in diffusers. */
+/** x + attention of one head among all places, of norm(x). @param x f32 [B, h, w, C] */
+export function attentionBlock(context: LayerContext, prefix: string, x: Tensor4D): Tensor4D {
+  const { ops, tf } = context.backend;
+  const [B, h, w, C] = x.shape;
+  return tf.tidy(() => {
+    const places = tf.reshape(groupNorm(context, `${prefix}.group_norm`, x), [B, h * w, C]); // f32 [B, h·w, C]
+    const project = (name: string, input: Tensor) => {
+      const weight = parameter<Tensor2D>(context, `${prefix}.${name}.weight`);
+      return ops.linear(input, weight, parameter<Tensor1D>(context, `${prefix}.${name}.bias`)) as Tensor3D;
+    };
+    const [q, k, v] = [project('to_q', places), project('to_k', places), project('to_v', places)];
+    const update = project('to_out.0', ops.attention(q, k, v, { numHeads: 1 }));
+    return tf.add(x, tf.reshape(update, x.shape)) as Tensor4D;
+  });
+}
+
+/**
+ * Half the resolution: a stride-2 convolution on zeros padded below and to the right only, as in diffusers; or the average of
+ * 2 × 2 pixels.
+ */
 export function downsample(context: LayerContext, prefix: string, x: Tensor4D): Tensor4D {
+  if (context.structure.downsampling === 'average') return context.backend.tf.avgPool(x, 2, 2, 'valid');
   return conv(context, `${prefix}.conv`, x, { stride: 2, padding: [0, 1, 0, 1] });
 }
 

@@ -40,7 +40,8 @@ export function resolveVQModelConfig(json: unknown): VQGANConfig {
   } = fields;
   checkBlocks(fields, 'down_block_types', 'DownEncoderBlock2D', blockOutChannels);
   checkBlocks(fields, 'up_block_types', 'UpDecoderBlock2D', blockOutChannels);
-  if (codebookDim !== latentChannels) throw invalid('vq_embed_dim', `latent_channels = ${latentChannels}`, codebookDim);
+  if (codebookDim !== latentChannels)
+    throw invalid('vq_embed_dim', `latent_channels = ${JSON.stringify(latentChannels)}`, codebookDim);
   const sizes = { blockOutChannels, layersPerBlock, normNumGroups, codebookSize, codebookDim } as Omit<
     VQGANConfig,
     'imageSize' | 'decoderBlockOutChannels' | 'decoderLayersPerBlock'

@@ -1,5 +1,6 @@
 import type { ParameterSpec } from '@muse/checkpoint';
 import type { VQGANConfig } from './config.js';
+import { museStructure, type VQGANStructure } from './structure.js';
 
 /** Name of the codebook, f32 [V, E]. */
 export const CODEBOOK = 'quantize.embedding.weight';
@@ -7,7 +8,7 @@ export const CODEBOOK = 'quantize.embedding.weight';
 const IMAGE_CHANNELS = 3;
 
 /**
- * Every tensor of a VQGAN, named as in diffusers' VQModel without attention, so that files go both ways.
+ * Every tensor of a VQGAN, named as in diffusers' VQModel, so that files go both ways.
  * Convolutions start normal with variance 1 / fan-in (LeCun), as in MaskGIT; the codebook standard normal, until
  * `initializeCodebook` replaces it by encoder outputs.
  */
@@ -22,36 +23,44 @@ export function vqganParameters(config: VQGANConfig): ParameterSpec[] {
   ];
 }
 
-function encoderParameters({ blockOutChannels, layersPerBlock, codebookDim }: VQGANConfig): ParameterSpec[] {
+function encoderParameters(config: VQGANConfig): ParameterSpec[] {
+  const { blockOutChannels, layersPerBlock, codebookDim, structure = museStructure } = config;
   const specs = convParameters('encoder.conv_in', IMAGE_CHANNELS, blockOutChannels[0]!, 3);
   blockOutChannels.forEach((outChannels, block) => {
     const inChannels = blockOutChannels[Math.max(block - 1, 0)]!;
     const prefix = `encoder.down_blocks.${block}`;
     for (let layer = 0; layer < layersPerBlock; layer++) {
       const layerIn = layer === 0 ? inChannels : outChannels;
-      specs.push(...resnetParameters(`${prefix}.resnets.${layer}`, layerIn, outChannels));
+      specs.push(...resnetParameters(`${prefix}.resnets.${layer}`, layerIn, outChannels, structure));
+      if (structure.attentionLevels.includes(block)) {
+        specs.push(...attentionParameters(`${prefix}.attentions.${layer}`, outChannels));
+      }
     }
-    if (block < blockOutChannels.length - 1) {
+    if (block < blockOutChannels.length - 1 && structure.downsampling === 'conv') {
       specs.push(...convParameters(`${prefix}.downsamplers.0.conv`, outChannels, outChannels, 3));
     }
   });
   const deepest = blockOutChannels.at(-1)!;
-  specs.push(...midBlockParameters('encoder', deepest));
+  specs.push(...midBlockParameters('encoder', deepest, structure));
   specs.push(...normParameters('encoder.conv_norm_out', deepest));
   specs.push(...convParameters('encoder.conv_out', deepest, codebookDim, 3));
   return specs;
 }
 
 function decoderParameters(config: VQGANConfig): ParameterSpec[] {
+  const { structure = museStructure } = config;
   const channels = [...config.decoderBlockOutChannels].reverse(); // coarsest first
   const specs = convParameters('decoder.conv_in', config.codebookDim, channels[0]!, 3);
-  specs.push(...midBlockParameters('decoder', channels[0]!));
+  specs.push(...midBlockParameters('decoder', channels[0]!, structure));
   channels.forEach((outChannels, block) => {
     const inChannels = channels[Math.max(block - 1, 0)]!;
     const prefix = `decoder.up_blocks.${block}`;
     for (let layer = 0; layer <= config.decoderLayersPerBlock; layer++) {
       const layerIn = layer === 0 ? inChannels : outChannels;
-      specs.push(...resnetParameters(`${prefix}.resnets.${layer}`, layerIn, outChannels));
+      specs.push(...resnetParameters(`${prefix}.resnets.${layer}`, layerIn, outChannels, structure));
+      if (structure.attentionLevels.includes(channels.length - 1 - block)) {
+        specs.push(...attentionParameters(`${prefix}.attentions.${layer}`, outChannels));
+      }
     }
     if (block < channels.length - 1) {
       specs.push(...convParameters(`${prefix}.upsamplers.0.conv`, outChannels, outChannels, 3));
@@ -63,18 +72,42 @@ function decoderParameters(config: VQGANConfig): ParameterSpec[] {
   return specs;
 }
 
-function midBlockParameters(part: 'encoder' | 'decoder', channels: number): ParameterSpec[] {
-  return [0, 1].flatMap((layer) => resnetParameters(`${part}.mid_block.resnets.${layer}`, channels, channels));
+function midBlockParameters(part: 'encoder' | 'decoder', channels: number, structure: VQGANStructure): ParameterSpec[] {
+  const prefix = `${part}.mid_block`;
+  return [
+    ...resnetParameters(`${prefix}.resnets.0`, channels, channels, structure),
+    ...(structure.hasMidAttention ? attentionParameters(`${prefix}.attentions.0`, channels) : []),
+    ...resnetParameters(`${prefix}.resnets.1`, channels, channels, structure),
+  ];
 }
 
-function resnetParameters(prefix: string, inChannels: number, outChannels: number): ParameterSpec[] {
+function resnetParameters(
+  prefix: string,
+  inChannels: number,
+  outChannels: number,
+  { shortcutOf }: VQGANStructure,
+): ParameterSpec[] {
+  const shortcutIn = shortcutOf === 'input' ? inChannels : outChannels;
   return [
     ...normParameters(`${prefix}.norm1`, inChannels),
     ...convParameters(`${prefix}.conv1`, inChannels, outChannels, 3),
     ...normParameters(`${prefix}.norm2`, outChannels),
     ...convParameters(`${prefix}.conv2`, outChannels, outChannels, 3),
-    ...(inChannels === outChannels ? [] : convParameters(`${prefix}.conv_shortcut`, inChannels, outChannels, 1)),
+    ...(inChannels === outChannels ? [] : convParameters(`${prefix}.conv_shortcut`, shortcutIn, outChannels, 1)),
   ];
+}
+
+function attentionParameters(prefix: string, channels: number): ParameterSpec[] {
+  const linear = (name: string): ParameterSpec[] => [
+    {
+      name: `${prefix}.${name}.weight`,
+      shape: [channels, channels],
+      layout: 'linear',
+      init: { kind: 'normal', std: 1 / Math.sqrt(channels) },
+    },
+    { name: `${prefix}.${name}.bias`, shape: [channels], layout: 'none', init: { kind: 'zeros' } },
+  ];
+  return [...normParameters(`${prefix}.group_norm`, channels), ...['to_q', 'to_k', 'to_v', 'to_out.0'].flatMap(linear)];
 }
 
 /** Weight and bias of a group norm. */

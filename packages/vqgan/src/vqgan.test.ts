@@ -14,6 +14,7 @@ import {
 } from '../test/golden.js';
 import { resolveVQGANConfig } from './config.js';
 import { loadVQGAN } from './loadVqgan.js';
+import { loadVQModel } from './loadVqModel.js';
 import { vqganParameters } from './parameters.js';
 import { VQGAN } from './vqgan.js';
 
@@ -60,7 +61,7 @@ describeBackends('VQGAN', (backend) => {
 
   it("loads a file in aMUSEd's published layout; ids and unclipped pixels are those of diffusers", async () => {
     const [inputs, expected] = [goldens('amused', 'inputs'), goldens('amused', 'expected')];
-    const vqgan = await loadVQGAN(backend(), amusedComponent());
+    const vqgan = await loadVQModel(backend(), await amusedComponent());
     const images = channelsLast(backend(), inputs.get('vq.images')!);
     const close = async (actual: tf.Tensor, name: string) => {
       const wanted = channelsLast(backend(), expected.get(name)!);

@@ -7,6 +7,7 @@ import { runEncoder } from './encoder.js';
 import { type LayerContext, parameter } from './layers.js';
 import { CODEBOOK } from './parameters.js';
 import { type Quantized, quantize, straightThrough } from './quantizer.js';
+import { museStructure } from './structure.js';
 
 /** Everything that a training step needs of one pass; the caller disposes every tensor. */
 export interface Reconstruction extends Quantized {
@@ -20,8 +21,8 @@ export interface Reconstruction extends Quantized {
  * The tokenizer of Muse: images to a grid of token ids and back, fully convolutional, so any height and width that are
  * multiples of `downsampleFactor` will do.
  *
- * Pixels are in [0, 1] outside and inside (taming-transformers feeds [−1, 1]; aMUSEd [0, 1], and its VQModel loads as
- * it is). Parameters are read from the map at each call: for training, put variables there.
+ * Pixels are in [0, 1] outside, and inside unless the structure says otherwise (taming-transformers feeds [−1, 1]; aMUSEd
+ * [0, 1], and its VQModel loads as it is). Parameters are read from the map at each call: for training, put variables there.
  *
  * @see Chang et al. 2023, arXiv 2301.00704, section 2.2; Esser et al. 2021, arXiv 2012.09841
  */
@@ -37,7 +38,8 @@ export class VQGAN {
     readonly parameters: Parameters,
   ) {
     this.downsampleFactor = downsampleFactorOf(config);
-    this.#context = { backend, parameters, normNumGroups: config.normNumGroups };
+    const { structure = museStructure } = config;
+    this.#context = { backend, parameters, normNumGroups: config.normNumGroups, structure };
   }
 
   /**

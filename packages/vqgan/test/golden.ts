@@ -4,6 +4,7 @@ import {
   loadParameters,
   type ModelComponent,
   openCheckpoint,
+  openModelFolder,
   type ParameterSpec,
   type Parameters,
   toMemoryPermutation,
@@ -33,32 +34,15 @@ export function goldenComponent(model: 'tiny' | 'diffusers'): ModelComponent {
   return { name: 'vqgan', config, folder, checkpoint: () => openCheckpoint(folder) };
 }
 
-/**
- * The VQModel of a tiny, random aMUSEd pipeline as diffusers saved it (internal/fixtures/python/amused.py): the weights
- * untouched, the config translated.
- */
-export function amusedComponent(): ModelComponent {
-  const theirs = JSON.parse(readFileSync(fixturePath('vqgan/amused/config.json'), 'utf8'));
-  const config: unknown = {
-    imageSize: theirs.sample_size,
-    blockOutChannels: theirs.block_out_channels,
-    layersPerBlock: theirs.layers_per_block,
-    normNumGroups: theirs.norm_num_groups,
-    codebookSize: theirs.num_vq_embeddings,
-    codebookDim: theirs.vq_embed_dim,
-  };
-  const weights = fixturePath('vqgan/amused/diffusion_pytorch_model.safetensors');
-  return {
-    name: 'vqvae',
-    config,
-    folder: nodeFolder(fixturePath('vqgan/amused')),
-    checkpoint: async () => openCheckpoint(await fileSource(weights)),
-  };
+/** The VQModel of a tiny, random aMUSEd pipeline as diffusers saved it (internal/fixtures/python/amused.py). */
+export async function amusedComponent(): Promise<ModelComponent> {
+  return (await openModelFolder(nodeFolder(fixturePath('amused/amused-tiny')))).component('vqvae');
 }
 
 /** Images and latents channels last (first in `amused`), parameters in PyTorch's layout. */
 export function goldens(model: 'tiny' | 'diffusers' | 'amused', file: 'inputs' | 'expected'): Map<string, Golden> {
-  return loadGolden(fixturePath(`vqgan/${model}/${file}.safetensors`));
+  const folder = model === 'amused' ? 'amused/amused-tiny' : `vqgan/${model}`;
+  return loadGolden(fixturePath(`${folder}/${file}.safetensors`));
 }
 
 /** An input of the goldens, on the device. */

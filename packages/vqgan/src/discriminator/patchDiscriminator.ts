@@ -3,6 +3,7 @@ import type { ParameterSpec, Parameters } from '@muse/checkpoint';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { conv, groupNorm, type Layer, type LayerContext, runLayers } from '../layers.js';
 import { convParameters, normParameters } from '../parameters.js';
+import { museStructure } from '../structure.js';
 
 /** A PatchGAN: a score for each overlapping patch, 70 × 70 px with three layers. */
 export interface PatchDiscriminatorConfig {
@@ -80,7 +81,7 @@ export class PatchDiscriminator {
     readonly parameters: Parameters,
   ) {
     validatePatchDiscriminatorConfig(config);
-    this.#context = { backend, parameters, normNumGroups: config.normNumGroups };
+    this.#context = { backend, parameters, normNumGroups: config.normNumGroups, structure: museStructure };
   }
 
   /**
