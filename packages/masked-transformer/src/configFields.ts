@@ -22,6 +22,9 @@ export interface FieldRules<Config extends TrainingFields> {
   readonly sizes: readonly (keyof Config & string)[];
 }
 
+/** No model has as many: more is a broken file, whose tensors would fill the memory before one is missed. */
+export const MAX_LAYERS = 1000;
+
 /** Says in one way what a field must be and what it is. */
 export type InvalidField = (field: string, expected: string, got: unknown) => ConfigError;
 
@@ -53,12 +56,14 @@ export function resolveFields<
     if (!Number.isSafeInteger(value) || (value as number) < 1) {
       throw invalid(name, 'a whole number of at least 1', value);
     }
+    if (/layers$/i.test(name) && (value as number) > MAX_LAYERS) throw invalid(name, `at most ${MAX_LAYERS}`, value);
   }
   const config = fields as unknown as Config;
   const { hiddenSize, numHeads, condDropProb, labelSmoothing } = config;
   if (hiddenSize % numHeads !== 0) throw invalid('hiddenSize', `a multiple of numHeads = ${numHeads}`, hiddenSize);
-  if (!(condDropProb >= 0 && condDropProb <= 1)) throw invalid('condDropProb', 'a number in [0, 1]', condDropProb);
-  if (!(labelSmoothing >= 0 && labelSmoothing < 1))
+  if (typeof condDropProb !== 'number' || !(condDropProb >= 0 && condDropProb <= 1))
+    throw invalid('condDropProb', 'a number in [0, 1]', condDropProb);
+  if (typeof labelSmoothing !== 'number' || !(labelSmoothing >= 0 && labelSmoothing < 1))
     throw invalid('labelSmoothing', 'a number in [0, 1)', labelSmoothing);
   return config;
 }

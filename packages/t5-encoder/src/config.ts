@@ -140,7 +140,7 @@ function fromTransformers(json: Record<string, unknown>): Record<string, unknown
 }
 
 function feedForwardOf(projection: unknown): Pick<T5Config, 'activation' | 'isGated'> {
-  const name = String(projection);
+  const name = typeof projection === 'string' ? projection : '';
   const isGated = name.startsWith('gated-');
   const activation = isGated ? name.slice('gated-'.length) : name;
   // transformers: "gated-gelu" means gelu_new, for the sake of v1.1's published files.
@@ -164,6 +164,9 @@ const sizeFields = [
   'maxLength',
 ] as const;
 
+/** No model has as many: more is a broken file, whose tensors would fill the memory before one is missed. */
+const MAX_LAYERS = 1000;
+
 function validate(fields: Record<string, unknown>): T5Config {
   const known = new Set<string>([...sizeFields, 'layerNormEpsilon', 'activation', 'isGated']);
   for (const name of Object.keys(fields)) {
@@ -174,6 +177,7 @@ function validate(fields: Record<string, unknown>): T5Config {
     if (!Number.isSafeInteger(value) || (value as number) < 1)
       throw invalid(name, 'a whole number of at least 1', value);
   }
+  if ((fields.numLayers as number) > MAX_LAYERS) throw invalid('numLayers', `at most ${MAX_LAYERS}`, fields.numLayers);
   const config = fields as unknown as T5Config;
   const { relativeAttentionNumBuckets: numBuckets, relativeAttentionMaxDistance: maxDistance } = config;
   if (numBuckets % 4 !== 0) throw invalid('relativeAttentionNumBuckets', 'a multiple of 4', numBuckets);
@@ -184,7 +188,9 @@ function validate(fields: Record<string, unknown>): T5Config {
       maxDistance,
     );
   }
-  if (!(config.layerNormEpsilon > 0)) throw invalid('layerNormEpsilon', 'a number above 0', config.layerNormEpsilon);
+  if (typeof config.layerNormEpsilon !== 'number' || !(config.layerNormEpsilon > 0)) {
+    throw invalid('layerNormEpsilon', 'a number above 0', config.layerNormEpsilon);
+  }
   if (!t5Activations.includes(config.activation)) {
     throw invalid('activation', `one of ${t5Activations.join(', ')}`, config.activation);
   }

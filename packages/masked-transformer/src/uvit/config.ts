@@ -1,4 +1,5 @@
 import { ConfigError } from '@muse/backend';
+import { MAX_LAYERS } from '../configFields.js';
 
 /** Sizes of aMUSEd's transformer (Patil et al. 2024, arXiv 2401.01808), diffusers' UVit2DModel. */
 export interface UViTConfig {
@@ -122,7 +123,8 @@ function fromDiffusers(json: Record<string, unknown>): UViTConfig {
     if ((json[field] ?? value) !== value) throw invalid(field, String(value), json[field]);
   }
   const [isDownsampled, isUpsampled] = [json.downsample ?? false, json.upsample ?? false];
-  if (isDownsampled !== isUpsampled) throw invalid('upsample', `what downsample is, ${isDownsampled}`, isUpsampled);
+  if (isDownsampled !== isUpsampled)
+    throw invalid('upsample', `what downsample is, ${JSON.stringify(isDownsampled)}`, isUpsampled);
   const sizes = sizeFields.map((field) => {
     const [name, byDefault] = upstream[field];
     return [field, json[name] ?? byDefault];
@@ -144,6 +146,9 @@ function check(fields: Record<string, unknown>, nameOf: (field: string) => strin
       throw invalid(nameOf(field), 'a whole number of at least 1', value);
     }
   }
+  for (const field of ['numLayers', 'numResBlocks'] as const) {
+    if ((fields[field] as number) > MAX_LAYERS) throw invalid(nameOf(field), `at most ${MAX_LAYERS}`, fields[field]);
+  }
   const config = fields as unknown as UViTConfig;
   const divides = (field: keyof UViTConfig, by: keyof UViTConfig) => {
     if (Number(config[field]) % Number(config[by]) === 0) return;
@@ -163,5 +168,6 @@ function check(fields: Record<string, unknown>, nameOf: (field: string) => strin
   if (config.isDownsampled && config.latentSize % 2 !== 0) {
     throw invalid(nameOf('latentSize'), 'even, as the grid is halved', config.latentSize);
   }
-  if (!(config.layerNormEpsilon > 0)) throw invalid('layerNormEpsilon', 'a number above 0', config.layerNormEpsilon);
+  if (typeof config.layerNormEpsilon !== 'number' || !(config.layerNormEpsilon > 0))
+    throw invalid('layerNormEpsilon', 'a number above 0', config.layerNormEpsilon);
 }
