@@ -115,8 +115,8 @@ describe('layouts', () => {
     const backend = await createBackend({ device: 'cpu' });
     const vqgan = await loadImageTokenizer(backend, goldenComponent('tiny'));
     expect(vqgan.config.codebookSize).toBe(29);
-    const folder = nodeFolder(fixturePath('vqgan/amused'));
-    const config: unknown = JSON.parse(readFileSync(fixturePath('vqgan/amused/config.json'), 'utf8'));
+    const folder = nodeFolder(fixturePath('amused/amused-tiny/vqvae'));
+    const config: unknown = JSON.parse(readFileSync(fixturePath('amused/amused-tiny/vqvae/config.json'), 'utf8'));
     const amused = { name: 'vqvae', config, folder, checkpoint: () => openCheckpoint(folder) };
     expect((await loadImageTokenizer(backend, amused)).downsampleFactor).toBe(4);
   });
