@@ -182,8 +182,7 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     await page.locator('summary', { hasText: 'Settings' }).click();
     await page.getByRole('spinbutton', { name: 'Iterations' }).fill('4');
     await make().click();
-    await page.getByText(/step \d of 2/).waitFor();
-    await page.getByRole('button', { name: 'Download' }).waitFor();
+    await expect.poll(() => page.locator('.history button').count()).toBe(6);
   });
 
   it('cancels within a step, and nothing is lost', async () => {
@@ -264,6 +263,7 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     await page
       .getByRole('alert')
       .getByText(/leave them out/)
+      .first()
       .waitFor();
     await page.getByRole('button', { name: 'Emoji scenes (bundled)' }).click();
     const dialog = page.getByRole('dialog');

@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef } from 'react';
 
 interface PictureProps {
   readonly image: RgbaImage;
+  /** Empty where something around it has the words. */
   readonly label: string;
   readonly className?: string;
 }
@@ -17,8 +18,7 @@ export function Picture({ image, label, className }: PictureProps) {
       className={`picture ${className ?? ''}`}
       width={image.width}
       height={image.height}
-      role="img"
-      aria-label={label}
+      {...(label !== '' && { role: 'img', 'aria-label': label })}
     />
   );
 }
