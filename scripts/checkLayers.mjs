@@ -14,7 +14,8 @@ const layers = [
   ['muse', 'emoji-scenes'],
   ['evaluation'],
   ['trainer'],
-  ['cli', 'playground'],
+  ['cli'],
+  ['playground'],
 ];
 /** Tighter than their layer: data packages that people install without a model. */
 const allowedOnly = { 'emoji-scenes': ['backend'], 'model-emoji': [] };

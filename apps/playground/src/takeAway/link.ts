@@ -95,7 +95,7 @@ function blank({ width, height }: RgbaImage): MaskImage {
 }
 
 /** A mask as a picture, white where it paints. */
-export function maskPicture({ width, height, data }: MaskImage): RgbaImage {
+function maskPicture({ width, height, data }: MaskImage): RgbaImage {
   const picture = new Uint8ClampedArray(width * height * 4).fill(255);
   data.forEach((value, i) => {
     if (value === 0) picture.fill(0, 4 * i, 4 * i + 3);
