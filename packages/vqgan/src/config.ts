@@ -90,7 +90,7 @@ const place = { package: 'vqgan', in: 'resolveVQGANConfig' };
  */
 export function resolveVQGANConfig(options: VQGANPresetName | VQGANOptions): VQGANConfig {
   if (typeof options === 'string') {
-    const preset = vqganPresets[options];
+    const preset = Object.hasOwn(vqganPresets, options) ? vqganPresets[options] : undefined;
     if (!preset) throw new ConfigError(place, `expected one of ${vqganPresetNames.join(', ')}, got "${options}"`);
     return preset;
   }

@@ -1,0 +1,89 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { folderFiles, type HubServer, startHubServer } from '@muse/hub-server';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeWorkplace, type RunOptions, runMuse, type Workplace } from './runMuse.js';
+
+let work: Workplace;
+let server: HubServer;
+let env: Record<string, string>;
+beforeAll(async () => {
+  work = await makeWorkplace();
+  server = await startHubServer({ 'muse/tiny': { files: await folderFiles(work.model) } });
+  env = { HF_ENDPOINT: server.url, HF_HOME: join(work.folder, 'home') };
+});
+afterAll(async () => {
+  await server.close();
+  await work.remove();
+});
+beforeEach(async () => {
+  server.fault = () => undefined;
+  await rm(join(work.folder, 'home'), { recursive: true, force: true });
+});
+
+const run = (args: string[], options: Partial<RunOptions> = {}) =>
+  runMuse(args, { cwd: work.folder, ...options, env: { ...env, ...options.env } });
+
+describe('a model of the hub', () => {
+  it('paints what the folder that it was made of paints, then without a network too', async () => {
+    const args = ['generate', 'a cat', '--seed', '3', '--device', 'wasm', '--force', '--model'];
+    expect((await run([...args, work.model, '--output', 'folder.png'])).code).toBe(0);
+    const fromHub = await run([...args, 'muse/tiny', '--output', 'hub.png']);
+    expect(fromHub.code, fromHub.stderr).toBe(0);
+    const offline = await run([...args, 'muse/tiny', '--offline', '--output', 'offline.png']);
+    expect(offline.code, offline.stderr).toBe(0);
+    const { decodePng } = await import('@muse/muse');
+    const pixels = async (name: string) => decodePng(await readFile(join(work.folder, name)));
+    expect(await pixels('hub.png')).toEqual(await pixels('folder.png'));
+    expect(await pixels('offline.png')).toEqual(await pixels('folder.png'));
+  });
+
+  it('is downloaded, listed, verified and removed', async () => {
+    const { code, stdout, stderr } = await run(['download', 'muse/tiny']);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/^muse\/tiny {2}[0-9a-f]{8} {2}8 files, [\d.]+ kB {2}.*snapshots/);
+    expect((await run(['cache', 'list'])).stdout).toMatch(/^muse\/tiny +[0-9a-f]{8} main +8 +[\d.]+ kB +\d{4}-/m);
+    expect((await run(['cache', 'verify'])).stdout).toMatch(/^8 files, [\d.]+ kB: all right\n$/);
+    expect((await run(['cache', 'remove', 'muse/tiny'])).stdout).toMatch(/^removed muse\/tiny, [\d.]+ kB\n$/);
+    expect((await run(['cache', 'list'])).stdout).toMatch(/^no models in /);
+  });
+
+  it.each([
+    [['generate', 'a cat', '--model', 'muse/absent'], 'there is no such model'],
+    [['generate', 'a cat', '--model', 'muse/tiny', '--offline'], 'expected muse/tiny in the cache'],
+    [['download', 'muse/tiny', '--revision', 'v9'], 'got no revision v9 of it (404)'],
+    [['download', 'muse/tiny', '--offline'], '--offline: a download needs the network'],
+    [['cache', 'remove', 'muse/absent'], 'got no muse/absent there'],
+  ])('%j says what is wrong in one line', async (args, message) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr.trim().split('\n').at(-1)).toMatch(/^muse: /);
+  });
+
+  it('that does not fit on the disk leaves no file under its name', async () => {
+    // A limit on file sizes makes write(2) fail, as a full disk does; in blocks of 512 or 1024 bytes.
+    const wrapper = ['sh', '-c', 'ulimit -f 8; exec "$@"', 'sh'];
+    const { code, stderr } = await run(['download', 'muse/tiny'], { wrapper });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/expected to keep .*, \d+ bytes, in .*, got a file larger than allowed \(EFBIG\)/);
+    const { stdout } = await run(['cache', 'verify']);
+    expect(stdout).toMatch(/: all right\n$/);
+    expect((await run(['download', 'muse/tiny'])).code).toBe(0);
+  });
+});
+
+describe('muse convert', () => {
+  it('writes a model in shards of f32, and back to the same bytes', async () => {
+    const wide = await run(['convert', work.model, 'wide', '--dtype', 'f32', '--max-shard-size', '20kB']);
+    expect(wide.code, wide.stderr).toBe(0);
+    expect(wide.stdout).toMatch(/^wide {2}\d+ files, [\d.]+ kB of weights\n$/);
+    expect((await run(['convert', 'wide', 'back', '--dtype', 'f16'])).code).toBe(0);
+    for (const path of ['vqgan/model.safetensors', 'text_encoder/tokenizer.json', 'model_index.json']) {
+      expect(await readFile(join(work.folder, 'back', path))).toEqual(await readFile(join(work.model, path)));
+    }
+    const again = await run(['convert', 'wide', 'back']);
+    expect(again.code).toBe(2);
+    expect(again.stderr).toMatch(/is there already: --force overwrites it\n$/);
+  });
+});
