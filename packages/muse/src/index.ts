@@ -6,6 +6,7 @@ export {
   type RgbaImage,
   type TokenGrid,
 } from './image.js';
+export { ImageTokenizer } from './imageTokenizer.js';
 export { type Canvas, type CompositeOptions, composite } from './imaging/composite.js';
 export { type MaskImage, maskFromBox, maskFromRgba, tokenMask } from './imaging/mask.js';
 export type { ImageSize, Region } from './imaging/region.js';

@@ -1,8 +1,8 @@
-import { ConfigError, ImageError } from '@muse/backend';
 import { type DecodeStep, decode, type Logits, type LogitsRequest, remask, type SamplingSettings } from '@muse/sampler';
 import type { VQGAN } from '@muse/vqgan';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
-import { type RgbaImage, type TokenGrid, toPixels, toRgba } from './image.js';
+import type { RgbaImage, TokenGrid } from './image.js';
+import { ImageTokenizer } from './imageTokenizer.js';
 import { PlannedForward } from './plannedForward.js';
 import type { PreparedRows } from './preparedRows.js';
 import type { Runtime } from './runtime.js';
@@ -35,8 +35,6 @@ export interface SampleOptions<Prepared extends { dispose(): void }> {
 /** Lets timers, signals and rendering have their turn: on CPU devices a forward ends without going to the event loop. */
 const nextTurn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 
-const place = (where: string) => ({ package: 'muse', in: where });
-
 /** One grid of tokens: the VQGAN between pixels and tokens, and the transformer that guesses the masked ones. */
 export class Stage<Prepared extends { dispose(): void }> {
   /** Tokens of an image, [h, w]. */
@@ -44,16 +42,18 @@ export class Stage<Prepared extends { dispose(): void }> {
   /** Pixels of an image along each side. */
   readonly imageSize: number;
   readonly #forward: PlannedForward<Prepared>;
+  readonly #images: ImageTokenizer;
 
   constructor(
     readonly name: StageName,
     private readonly runtime: Runtime,
-    private readonly vqgan: VQGAN,
+    vqgan: VQGAN,
     private readonly transformer: TokenTransformer<Prepared>,
   ) {
     const { latentSize } = transformer.config;
     this.grid = [latentSize, latentSize];
     this.imageSize = latentSize * vqgan.downsampleFactor;
+    this.#images = new ImageTokenizer(vqgan, runtime);
     this.#forward = new PlannedForward(runtime.backend, transformer);
   }
 
@@ -72,19 +72,7 @@ export class Stage<Prepared extends { dispose(): void }> {
    * @throws ImageError
    */
   async encode(image: RgbaImage): Promise<TokenGrid> {
-    this.runtime.checkAlive('encodeImage');
-    const { width, height } = image;
-    const factor = this.vqgan.downsampleFactor;
-    const pixels = toPixels(image);
-    if (width % factor !== 0 || height % factor !== 0) {
-      throw new ImageError(
-        place('encodeImage'),
-        `expected width and height to be multiples of ${factor}, got ${width} × ${height}: resize the image`,
-      );
-    }
-    const { tf } = this.runtime.backend;
-    const tokenIds = tf.tidy(() => this.vqgan.encode(tf.tensor4d(pixels, [1, height, width, 3])));
-    return { tokenIds: await this.runtime.read<Int32Array>(tokenIds), grid: [height / factor, width / factor] };
+    return this.#images.encodeImage(image);
   }
 
   /**
@@ -94,22 +82,7 @@ export class Stage<Prepared extends { dispose(): void }> {
    * @throws ConfigError
    */
   async decode(tokenIds: Int32Array, grid: readonly [number, number] = this.grid): Promise<RgbaImage> {
-    this.runtime.checkAlive('decodeTokens');
-    const [h, w] = grid;
-    const areSides = [h, w].every((side) => Number.isSafeInteger(side) && side > 0);
-    if (!areSides || tokenIds.length !== h * w) {
-      throw new ConfigError(place('decodeTokens'), `expected ${h} × ${w} token ids, got ${tokenIds.length}`);
-    }
-    const { codebookSize } = this.vqgan.config;
-    const strange = tokenIds.findIndex((id) => !(id >= 0 && id < codebookSize));
-    if (strange >= 0) {
-      const got = `${tokenIds[strange]} at position ${strange}`;
-      throw new ConfigError(place('decodeTokens'), `expected token ids in [0, ${codebookSize}), got ${got}`);
-    }
-    const { tf } = this.runtime.backend;
-    const pixels = tf.tidy(() => this.vqgan.decode(tf.tensor3d(tokenIds, [1, h, w], 'int32')));
-    const factor = this.vqgan.downsampleFactor;
-    return toRgba(await this.runtime.read<Float32Array>(pixels), w * factor, h * factor);
+    return this.#images.decodeTokens(tokenIds, grid);
   }
 
   /** Frees what the device keeps for this stage; the networks stay. */

@@ -6,7 +6,7 @@ import type { Io } from '../terminal/io.js';
 import { pictureEscape, pictureProtocol } from '../terminal/picture.js';
 import { ProgressLine } from '../terminal/progressLine.js';
 import { shortPath } from './deliverImage.js';
-import { loadModel } from './loadModel.js';
+import { loadTokenizer } from './loadTokenizer.js';
 import type { ModelFlags } from './modelFlags.js';
 
 export interface DecodeTokensFlags extends ModelFlags {
@@ -31,9 +31,9 @@ export async function decodeTokens(path: string, flags: DecodeTokensFlags, io: I
   if (!ids) throw new UsageError(`--step ${step}: ${path} has ${steps.length} step(s)`);
   const destination = await resolveDestination({ option: '--output', value, extension: '.png', numFiles: 1, force });
   const progress = new ProgressLine(io, flags.quiet);
-  const muse = await loadModel({ ...flags, signal, progress });
+  const tokenizer = await loadTokenizer({ ...flags, signal, progress });
   try {
-    const image = await muse.decodeTokens(Int32Array.from(ids), grid, stage);
+    const image = await tokenizer.decodeTokens(Int32Array.from(ids), grid, stage);
     const { encodePng } = await import('@muse/muse');
     const png = encodePng(image);
     const written = await writeTo(destination, `${stemOf(path)}.png`, png, force);
@@ -43,6 +43,6 @@ export async function decodeTokens(path: string, flags: DecodeTokensFlags, io: I
     if (protocol) io.out(pictureEscape(png, protocol));
   } finally {
     progress.clear();
-    await muse.dispose();
+    await tokenizer.dispose();
   }
 }

@@ -4,7 +4,7 @@ import { encodeTokensFile } from '../output/tokensFile.js';
 import type { Io } from '../terminal/io.js';
 import { ProgressLine } from '../terminal/progressLine.js';
 import { shortPath } from './deliverImage.js';
-import { loadModel } from './loadModel.js';
+import { loadTokenizer } from './loadTokenizer.js';
 import type { ModelFlags } from './modelFlags.js';
 
 export interface EncodeImageFlags extends ModelFlags {
@@ -19,9 +19,9 @@ export async function encodeImage(path: string, flags: EncodeImageFlags, io: Io,
   const request = { option: '--output', value, extension: '.json', numFiles: 1, force };
   const destination = value === undefined ? undefined : await resolveDestination(request);
   const progress = new ProgressLine(io, flags.quiet);
-  const muse = await loadModel({ ...flags, signal, progress });
+  const tokenizer = await loadTokenizer({ ...flags, signal, progress });
   try {
-    const { tokenIds, grid } = await muse.encodeImage(image);
+    const { tokenIds, grid } = await tokenizer.encodeImage(image);
     const json = encodeTokensFile({ grid, steps: [[...tokenIds]] });
     progress.clear();
     if (!destination) {
@@ -32,6 +32,6 @@ export async function encodeImage(path: string, flags: EncodeImageFlags, io: Io,
     io.out(`${shortPath(file.path)}  ${grid[0]} × ${grid[1]} tokens\n`);
   } finally {
     progress.clear();
-    await muse.dispose();
+    await tokenizer.dispose();
   }
 }

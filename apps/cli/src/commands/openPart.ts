@@ -9,8 +9,8 @@ export interface OpenPartOptions extends ModelFlags {
 }
 
 /**
- * A model that is one network and no pipeline: a folder with `config.json` and no `model_index.json`, as a T5 or a VQGAN is
- * published. Undefined for a pipeline, the default model among them.
+ * A model that is one network and no pipeline: a folder with `config.json` or `model.safetensors`, and no `model_index.json`,
+ * as a T5 or a VQGAN is published. Undefined for a pipeline, the default model among them.
  */
 export async function openPart(options: OpenPartOptions): Promise<ModelComponent | undefined> {
   const { model, signal, progress } = options;
@@ -25,7 +25,10 @@ export async function openPart(options: OpenPartOptions): Promise<ModelComponent
     resolveFrom: [import.meta.url],
     onProgress: (event) => showLoading(model, event, progress),
   });
-  if ((await folder.has('model_index.json')) || !(await folder.has('config.json'))) return undefined;
-  const config = await readJson(folder, 'config.json');
+  if (await folder.has('model_index.json')) return undefined;
+  const hasConfig = await folder.has('config.json');
+  // Some VQGANs come as weights alone: their names and shapes say the rest.
+  if (!hasConfig && !(await folder.has('model.safetensors'))) return undefined;
+  const config = hasConfig ? await readJson(folder, 'config.json') : {};
   return { name: model, config, folder, checkpoint: () => openCheckpoint(folder) };
 }
