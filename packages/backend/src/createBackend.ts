@@ -4,6 +4,7 @@ import { allDevices } from './devices/allDevices.js';
 import type { DeviceOptions, RunningDevice } from './devices/device.js';
 import { activate } from './devices/tfjsBackend.js';
 import { UnsupportedBackendError } from './errors.js';
+import { composeOps } from './ops/composeOps.js';
 import { eagerPlan } from './plan/eagerPlan.js';
 
 export interface BackendOptions extends DeviceOptions {
@@ -77,8 +78,8 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
   }
   entry.numUsers++;
   const { device } = entry;
-  const ops = dtype === 'bf16' ? device.bfloat16Ops : device.ops;
-  if (!ops) {
+  const basicOps = dtype === 'bf16' ? device.bfloat16Ops : device.ops;
+  if (!basicOps) {
     await releaseDevice(name);
     throw new UnsupportedBackendError(place, `expected dtype f32 for the device ${name}, got ${dtype}`);
   }
@@ -87,7 +88,7 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
   return {
     name,
     tf,
-    ops,
+    ops: { ...basicOps, ...composeOps(basicOps), ...(dtype === 'f32' && device.composedOps) },
     capabilities: device.capabilities,
     reason,
     checkErrors: () => device.checkErrors(),

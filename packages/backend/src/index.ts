@@ -12,7 +12,20 @@ export {
   UnsupportedBackendError,
   WeightError,
 } from './errors.js';
-export type { AttentionOptions, Conv2dOptions, Ops } from './ops/ops.js';
+export type {
+  AttentionOptions,
+  BasicOps,
+  ComposedOps,
+  Conv2dOptions,
+  FusedConv2dOptions,
+  FusedLinearOptions,
+  GroupNormParameters,
+  LinearActivation,
+  ModulatedNormOptions,
+  Modulation,
+  Ops,
+  SelfAttentionWeights,
+} from './ops/ops.js';
 export { referenceOps } from './ops/referenceOps.js';
 export type { Plan, PlanInput, TensorFunction } from './plan/plan.js';
 export { gumbel, normal, permutation, type RandomStream, randomUint32, uniform } from './random/draws.js';

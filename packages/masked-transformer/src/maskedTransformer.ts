@@ -58,9 +58,9 @@ export class MaskedTransformer extends MaskedTokenModel<MaskedTransformerConfig,
       let x: tf.Tensor = layers.embedGrid('', tokenIds, this.config.latentSize); // f32 [B, S, D]
       for (let layer = 0; layer < this.config.numLayers; layer++) {
         const name = `layers.${layer}`;
-        x = tf.add(x, layers.selfAttention(`${name}.self_attention`, x));
-        x = tf.add(x, layers.crossAttention(`${name}.cross_attention`, x, keys[layer]!, values[layer]!, textMask));
-        x = tf.add(x, layers.mlp(`${name}.mlp`, x));
+        x = layers.selfAttention(`${name}.self_attention`, x);
+        x = layers.crossAttention(`${name}.cross_attention`, x, keys[layer]!, values[layer]!, textMask);
+        x = layers.mlp(`${name}.mlp`, x);
       }
       return layers.norm('final_norm', x) as tf.Tensor3D;
     });

@@ -84,9 +84,9 @@ export class SuperResTransformer extends MaskedTokenModel<
       let x: tf.Tensor = toBlocks(layers.embedGrid('', tokenIds, latentSize), this.#grid); // f32 [B, S, D]
       for (let layer = 0; layer < numLayers; layer++) {
         const name = `layers.${layer}`;
-        x = tf.add(x, layers.multiAxisSelfAttention(`${name}.self_attention`, x, numBlocks));
-        x = tf.add(x, layers.crossAttention(`${name}.cross_attention`, x, keys[layer]!, values[layer]!, keyMask));
-        x = tf.add(x, layers.mlp(`${name}.mlp`, x));
+        x = layers.multiAxisSelfAttention(`${name}.self_attention`, x, numBlocks);
+        x = layers.crossAttention(`${name}.cross_attention`, x, keys[layer]!, values[layer]!, keyMask);
+        x = layers.mlp(`${name}.mlp`, x);
       }
       return fromBlocks(layers.norm('final_norm', x) as tf.Tensor3D, this.#grid);
     });
@@ -99,8 +99,8 @@ export class SuperResTransformer extends MaskedTokenModel<
     let x: tf.Tensor = layers.embedGrid(prefix, coarseTokenIds, this.config.coarseLatentSize);
     for (let layer = 0; layer < this.config.coarseNumLayers; layer++) {
       const name = `${prefix}layers.${layer}`;
-      x = tf.add(x, layers.selfAttention(`${name}.self_attention`, x));
-      x = tf.add(x, layers.mlp(`${name}.mlp`, x));
+      x = layers.selfAttention(`${name}.self_attention`, x);
+      x = layers.mlp(`${name}.mlp`, x);
     }
     return layers.norm(`${prefix}final_norm`, x);
   }

@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Capabilities, DeviceName } from '../backend.js';
-import type { Ops } from '../ops/ops.js';
+import type { BasicOps, ComposedOps } from '../ops/ops.js';
 import type { Plan, TensorFunction } from '../plan/plan.js';
 
 /** Whether a device can be had on this machine, for people to read. */
@@ -36,9 +36,11 @@ export interface Device {
 
 export interface RunningDevice {
   readonly capabilities: Capabilities;
-  readonly ops: Ops;
+  readonly ops: BasicOps;
+  /** Composed ops that the device does in one pass. */
+  readonly composedOps?: Partial<ComposedOps>;
   /** The ops with matrix products and convolutions in bfloat16, where the device has them. */
-  readonly bfloat16Ops?: Ops;
+  readonly bfloat16Ops?: BasicOps;
   /** @see Backend.checkErrors */
   checkErrors(): Promise<void>;
   /** @see Backend.capture; absent where functions are called each time. */

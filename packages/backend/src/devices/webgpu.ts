@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { MuseError, UnsupportedBackendError } from '../errors.js';
 import { fixWebgpuKernels } from '../kernels/webgpu/fixWebgpuKernels.js';
-import { referenceOps } from '../ops/referenceOps.js';
+import { webgpuComposedOps, webgpuOps } from '../kernels/webgpu/webgpuOps.js';
 import type { TfjsWebgpu } from '../plan/tfjsWebgpu.js';
 import { webgpuPlan } from '../plan/webgpuPlan.js';
 import type { Device, Found } from './device.js';
@@ -66,7 +66,8 @@ export const webgpuDevice: Device = {
     return {
       // Values are; the gradient of an embedding is not: UnsortedSegmentSum adds by float atomics, in any order.
       capabilities: { isGpu: isGpu(adapter), isDeterministic: false, description: describeAdapter(adapter) },
-      ops: referenceOps,
+      ops: webgpuOps,
+      composedOps: webgpuComposedOps,
       async checkErrors() {
         backend.ensureCommandEncoderReady(); // else submitQueue throws when nothing is waiting
         backend.endComputePassEncoder(); // else an open pass makes the submission invalid, and its work is lost

@@ -11,11 +11,11 @@ import {
 } from '@muse/test-utils';
 import type { Tensor } from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
-import type { Backend, Ops } from '../index.js';
+import type { Backend, BasicOps } from '../index.js';
 
 interface GoldenCase {
   readonly name: string;
-  readonly op: keyof Ops;
+  readonly op: keyof BasicOps;
   /** Float inputs that have a gradient. */
   readonly inputs: readonly string[];
   readonly constants: readonly string[];
@@ -26,7 +26,7 @@ const { cases } = JSON.parse(readFileSync(fixturePath('backend/ops.json'), 'utf8
 const goldens = loadGolden(fixturePath('backend/ops.safetensors'));
 
 /** Order of each op's arguments; what is no tensor comes from the options. */
-const signatures: Readonly<Record<keyof Ops, readonly string[]>> = {
+const signatures: Readonly<Record<keyof BasicOps, readonly string[]>> = {
   linear: ['x', 'weight', 'bias'],
   attention: ['q', 'k', 'v', '*'],
   layerNorm: ['x', 'weight', 'bias', 'epsilon'],

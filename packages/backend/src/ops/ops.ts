@@ -7,7 +7,10 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow
  * None disposes its inputs; the caller owns the result (inside `tf.tidy` as usual). All are differentiable in their
  * float inputs unless said otherwise.
  */
-export interface Ops {
+export interface Ops extends BasicOps, ComposedOps {}
+
+/** Those with an implementation of their own everywhere. */
+export interface BasicOps {
   /** `x · weight + bias`. @param x f32 [..., I] @param weight f32 [I, O] @param bias f32 [O] @returns f32 [..., O] */
   linear(x: Tensor, weight: Tensor2D, bias?: Tensor1D): Tensor;
 
@@ -62,6 +65,89 @@ export interface Ops {
    * @returns f32 [M]
    */
   crossEntropy(logits: Tensor2D, labels: Tensor1D, labelSmoothing?: number): Tensor1D;
+}
+
+/**
+ * Several basic ops in one, as layers follow each other: what a device can do in one pass over memory. Everywhere else they
+ * are composed of the basic ones.
+ */
+export interface ComposedOps {
+  /**
+   * `linear` and what follows it: y = activation(x·weight + bias); y = residual + y; y = y·scale + shift.
+   *
+   * @param x f32 [..., I]
+   * @param weight f32 [I, O]; for `geglu` [I, 2·O]
+   * @returns f32 [..., O]
+   */
+  fusedLinear(x: Tensor, weight: Tensor2D, options: FusedLinearOptions): Tensor;
+
+  /** A norm, and its modulation by a condition: norm(x)·scale + shift. @param x f32 [B, S, D] @param weight f32 [D] */
+  modulatedNorm(x: Tensor3D, weight: Tensor1D, options: ModulatedNormOptions): Tensor3D;
+
+  /**
+   * Attention of a sequence to itself, its queries, keys and values from linear maps without a bias.
+   *
+   * @param x f32 [B, S, D]
+   * @param weights f32 [D, N·K] each
+   * @returns f32 [B, S, N·K]
+   */
+  selfAttention(x: Tensor3D, weights: SelfAttentionWeights, options: AttentionOptions): Tensor3D;
+
+  /**
+   * Global response norm (ConvNeXt V2, arXiv 2301.00808): each channel's length over the grid, n relative to the mean of the
+   * channels' lengths; x·(n·gamma + 1) + beta.
+   *
+   * @param x f32 [B, S, F] @param gamma F numbers @param beta F numbers
+   */
+  responseNorm(x: Tensor3D, gamma: Tensor, beta: Tensor, epsilon?: number): Tensor3D;
+
+  /** silu(groupNorm(x)), then a convolution. @param x f32 [B, H, W, I] @param weight f32 [kh, kw, I, O] */
+  normSiluConv2d(x: Tensor4D, norm: GroupNormParameters, weight: Tensor4D, options: FusedConv2dOptions): Tensor4D;
+
+  /** Each pixel repeated twice along both axes, then a 3 × 3 convolution. @param x f32 [B, H, W, I] @returns f32 [B, 2H, 2W, O] */
+  upsampleConv2d(x: Tensor4D, weight: Tensor4D, bias?: Tensor1D): Tensor4D;
+}
+
+export type LinearActivation = 'gelu' | 'geluTanh' | 'silu' | 'geglu';
+
+export interface Modulation {
+  /** f32 [B, 1, width] */
+  readonly scale: Tensor;
+  /** f32 [B, 1, width] */
+  readonly shift: Tensor;
+}
+
+export interface FusedLinearOptions {
+  readonly bias?: Tensor1D;
+  readonly activation?: LinearActivation;
+  /** f32 [..., O] */
+  readonly residual?: Tensor;
+  /** Of x's first axis B; x is [B, S, I]. */
+  readonly modulation?: Modulation;
+}
+
+export interface ModulatedNormOptions extends Modulation {
+  readonly kind: 'layer' | 'rms';
+  readonly epsilon?: number;
+}
+
+export interface SelfAttentionWeights {
+  readonly query: Tensor2D;
+  readonly key: Tensor2D;
+  readonly value: Tensor2D;
+}
+
+export interface GroupNormParameters {
+  readonly weight: Tensor1D;
+  readonly bias: Tensor1D;
+  readonly numGroups: number;
+  readonly epsilon?: number;
+}
+
+export interface FusedConv2dOptions extends Conv2dOptions {
+  readonly bias?: Tensor1D;
+  /** Added to the result, f32 [B, H′, W′, O]. */
+  readonly residual?: Tensor4D;
 }
 
 export interface AttentionOptions {

@@ -1,14 +1,14 @@
 import { geglu, gelu, geluTanh, silu } from './activations.js';
 import { attention } from './attention.js';
+import { composeOps } from './composeOps.js';
 import { conv2d, upsampleNearest } from './conv.js';
 import { crossEntropy } from './crossEntropy.js';
 import { embedding, nearestCode } from './embedding.js';
 import { linear } from './linear.js';
 import { groupNorm, layerNorm, rmsNorm } from './norms.js';
-import type { Ops } from './ops.js';
+import type { BasicOps, Ops } from './ops.js';
 
-/** Every op in plain tfjs: what the other implementations are measured against. */
-export const referenceOps: Ops = {
+const basicOps: BasicOps = {
   linear,
   attention,
   layerNorm,
@@ -24,3 +24,6 @@ export const referenceOps: Ops = {
   nearestCode,
   crossEntropy,
 };
+
+/** Every op in plain tfjs: what the other implementations are measured against. */
+export const referenceOps: Ops = { ...basicOps, ...composeOps(basicOps) };

@@ -12,6 +12,7 @@ export function eagerPlan(fn: TensorFunction, examples: readonly tf.Tensor[], ch
   let isDisposed = false;
   return {
     dispatchCount: 0,
+    sizeBytes: 0,
     async run(inputs) {
       checkNotDisposed(isDisposed);
       fitInputs(specs, inputs);

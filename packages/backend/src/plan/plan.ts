@@ -15,6 +15,8 @@ export type PlanInput = Tensor | TypedArray;
 export interface Plan {
   /** GPU commands of a run; 0 on devices other than webgpu. */
   readonly dispatchCount: number;
+  /** GPU memory of what a run leaves between its commands; 0 on other devices. */
+  readonly sizeBytes: number;
 
   /**
    * Computes the function. Inputs stay the caller's; one whose tensor is that of the last run is not copied again.

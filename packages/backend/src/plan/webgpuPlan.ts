@@ -29,6 +29,10 @@ export async function webgpuPlan(
       return replay.dispatchCount;
     },
 
+    get sizeBytes() {
+      return replay.sizeBytes;
+    },
+
     async run(inputs) {
       checkNotDisposed(isDisposed);
       if (!fitInputs(replay.specs, inputs)) {

@@ -37,36 +37,39 @@ export class TransformerLayers {
     return tf.add(this.backend.ops.embedding(table, tokenIds), positions);
   }
 
-  /** Every position attends to all. @param x f32 [B, S, D] @returns f32 [B, S, D], to be added to x */
+  /** x + selfAttention(norm(x)): every position attends to all. @param x f32 [B, S, D] @returns f32 [B, S, D] */
   selfAttention(name: string, x: tf.Tensor): tf.Tensor {
-    const { q, k, v } = this.queriesKeysValues(name, x);
-    const mixed = this.backend.ops.attention(q, k, v, { numHeads: this.numHeads }); // f32 [B, S, N·K]
-    return this.linear(`${name}.output`, mixed);
+    const input = this.norm(`${name}.norm`, x) as tf.Tensor3D;
+    const weight = (part: string) => this.get(`${name}.${part}.weight`) as tf.Tensor2D;
+    const weights = { query: weight('query'), key: weight('key'), value: weight('value') };
+    const mixed = this.backend.ops.selfAttention(input, weights, { numHeads: this.numHeads }); // f32 [B, S, N·K]
+    return this.addLinear(x, `${name}.output`, mixed);
   }
 
   /**
-   * Half of the heads attend within blocks, the other half across.
+   * x + attention(norm(x)): half of the heads attend within blocks, the other half across.
    *
    * @param x f32 [B, S, D], block by block
    * @param numBlocks blocks of an image
-   * @returns f32 [B, S, D], to be added to x
+   * @returns f32 [B, S, D]
    */
   multiAxisSelfAttention(name: string, x: tf.Tensor, numBlocks: number): tf.Tensor {
     const { q, k, v } = this.queriesKeysValues(name, x);
     const mixed = multiAxisAttention(this.backend.ops, q, k, v, { numHeads: this.numHeads, numBlocks });
-    return this.linear(`${name}.output`, mixed);
+    return this.addLinear(x, `${name}.output`, mixed);
   }
 
   /**
-   * Where no key may be seen attention gives zeros, and without a bias zeros stay zeros: the unconditional branch.
+   * x + attention(norm(x), keys). Where no key may be seen it gives zeros, and without a bias zeros stay zeros: the
+   * unconditional branch.
    *
    * @param x f32 [B, S, D] @param keys f32 [B, T, D] @param values f32 [B, T, D] @param keyMask f32 [B, T]
-   * @returns f32 [B, S, D], to be added to x
+   * @returns f32 [B, S, D]
    */
   crossAttention(name: string, x: tf.Tensor, keys: tf.Tensor3D, values: tf.Tensor3D, keyMask: tf.Tensor2D): tf.Tensor {
     const queries = this.linear(`${name}.query`, this.norm(`${name}.norm`, x)) as tf.Tensor3D;
     const mixed = this.backend.ops.attention(queries, keys, values, { numHeads: this.numHeads, keyMask });
-    return this.linear(`${name}.output`, mixed);
+    return this.addLinear(x, `${name}.output`, mixed);
   }
 
   /** Keys and values that each of the layers makes of the same context. @param context f32 [B, T, D] */
@@ -79,15 +82,18 @@ export class TransformerLayers {
     return { keys: project('key'), values: project('value') };
   }
 
-  /** @param x f32 [..., D] @returns f32 [..., D], to be added to x */
+  /** x + down(gelu(up(norm(x)))). @param x f32 [..., D] @returns f32 [..., D] */
   mlp(name: string, x: tf.Tensor): tf.Tensor {
-    const inner = this.backend.ops.gelu(this.linear(`${name}.up`, this.norm(`${name}.norm`, x))); // f32 [..., F]
-    return this.linear(`${name}.down`, inner);
+    const up = this.get(`${name}.up.weight`) as tf.Tensor2D;
+    const inner = this.backend.ops.fusedLinear(this.norm(`${name}.norm`, x), up, { activation: 'gelu' }); // f32 [..., F]
+    return this.addLinear(x, `${name}.down`, inner);
   }
 
   /** Dense, GELU, norm, output: the head of BERT and MaskGIT. @param x f32 [..., D] @returns f32 [..., V] */
   head(x: tf.Tensor): tf.Tensor {
-    const dense = this.backend.ops.gelu(this.linear('head.dense', x, this.get('head.dense.bias')));
+    const bias = this.get('head.dense.bias') as tf.Tensor1D;
+    const weight = this.get('head.dense.weight') as tf.Tensor2D;
+    const dense = this.backend.ops.fusedLinear(x, weight, { bias, activation: 'gelu' });
     return this.linear('head.output', this.norm('head.norm', dense), this.get('head.output.bias'));
   }
 
@@ -97,6 +103,11 @@ export class TransformerLayers {
 
   linear(name: string, x: tf.Tensor, bias?: tf.Tensor): tf.Tensor {
     return this.backend.ops.linear(x, this.get(`${name}.weight`) as tf.Tensor2D, bias as tf.Tensor1D | undefined);
+  }
+
+  /** residual + linear(x) */
+  private addLinear(residual: tf.Tensor, name: string, x: tf.Tensor): tf.Tensor {
+    return this.backend.ops.fusedLinear(x, this.get(`${name}.weight`) as tf.Tensor2D, { residual });
   }
 
   private queriesKeysValues(name: string, x: tf.Tensor): { q: tf.Tensor3D; k: tf.Tensor3D; v: tf.Tensor3D } {

@@ -1,10 +1,10 @@
-import { assertShape, type Backend, type ErrorPlace, ShapeError, WeightError } from '@muse/backend';
+import { assertShape, type Backend, type ErrorPlace, type Modulation, ShapeError, WeightError } from '@muse/backend';
 import type { Parameters } from '@muse/checkpoint';
 import * as tf from '@tensorflow/tfjs';
 import { numMicroConds, type UViTConfig } from './config.js';
 import { sinusoids } from './microConditioning.js';
 import { uvitParameters } from './parameters.js';
-import { type Modulation, type TextKeys, UViTLayers } from './uvitLayers.js';
+import { type TextKeys, UViTLayers } from './uvitLayers.js';
 
 /** What a prompt's text and the wanted picture become for a UViT. */
 export interface UViTConditioning {
@@ -178,13 +178,12 @@ export class UViT {
   #layer(layer: string, x: tf.Tensor, { norms, text }: PreparedLayer): tf.Tensor {
     const layers = this.#layers;
     const { numHeads } = this.config;
-    const own = layers.modulatedNorm(`${layer}.norm1`, x, norms[0]);
-    let y = tf.add(x, layers.attention(`${layer}.attn1`, own, layers.textKeys(`${layer}.attn1`, own), numHeads));
-    const queries = layers.modulatedNorm(`${layer}.norm2`, y, norms[1]);
-    y = tf.add(y, layers.attention(`${layer}.attn2`, queries, text, numHeads));
-    const input = layers.modulatedLayerNorm(`${layer}.norm3`, y, norms[2]);
-    const inner = this.backend.ops.geglu(layers.linear(`${layer}.ff.net.0.proj`, input)); // f32 [B, side², F]
-    return tf.add(y, layers.linear(`${layer}.ff.net.2`, inner));
+    const own = layers.modulatedNorm(`${layer}.norm1`, x, 'rms', norms[0]);
+    let y = layers.selfAttention(`${layer}.attn1`, x, own, numHeads);
+    const queries = layers.modulatedNorm(`${layer}.norm2`, y, 'rms', norms[1]);
+    y = layers.attention(`${layer}.attn2`, y, queries, text, numHeads);
+    const input = layers.modulatedNorm(`${layer}.norm3`, y, 'layer', norms[2]);
+    return layers.gatedMlp(`${layer}.ff`, y, input);
   }
 
   /** @param x f32 [B, S, C] @returns f32 [B, S, V] */

@@ -1,4 +1,4 @@
-import { type Backend, WeightError } from '@muse/backend';
+import { type Backend, type Modulation, WeightError } from '@muse/backend';
 import type { Parameters } from '@muse/checkpoint';
 import * as tf from '@tensorflow/tfjs';
 
@@ -6,12 +6,6 @@ import * as tf from '@tensorflow/tfjs';
 const ATTENTION_NORM_EPSILON = 1e-6;
 /** Of the global response norm. */
 const RESPONSE_NORM_EPSILON = 1e-6;
-
-/** What a condition does to normed states: x·scale + shift. Each f32 [B, 1, width]. */
-export interface Modulation {
-  readonly scale: tf.Tensor;
-  readonly shift: tf.Tensor;
-}
 
 /** Keys and values of a text, f32 [B, T, width] each. */
 export interface TextKeys {
@@ -53,29 +47,19 @@ export class UViTLayers {
    *
    * @param x f32 [B, h, w, C]
    */
-  convNextBlock(name: string, x: tf.Tensor4D, { scale, shift }: Modulation): tf.Tensor4D {
+  convNextBlock(name: string, x: tf.Tensor4D, modulation: Modulation): tf.Tensor4D {
     const { ops } = this.backend;
     const [B, h, w, C] = x.shape;
     const kernel = tf.reshape(this.get(`${name}.depthwise.weight`), [3, 3, C, 1]) as tf.Tensor4D;
     const mixed = tf.reshape(tf.depthwiseConv2d(x, kernel, 1, 'same'), [B, h * w, C]);
-    const inner = ops.gelu(this.linear(`${name}.channelwise_linear_1`, this.norm(`${name}.norm`, mixed)));
-    const update = this.linear(`${name}.channelwise_linear_2`, this.responseNorm(`${name}.channelwise_norm`, inner));
-    const y = tf.add(tf.reshape(x, [B, h * w, C]), update);
-    return tf.reshape(tf.add(tf.mul(y, scale), shift), x.shape);
-  }
-
-  /**
-   * Global response norm: each channel's length over the grid, relative to that of the others. x + γ·x·n + β.
-   *
-   * @param x f32 [B, S, F]
-   */
-  private responseNorm(name: string, x: tf.Tensor): tf.Tensor {
-    const lengths = tf.sqrt(tf.sum(tf.square(x), 1, true)); // f32 [B, 1, F]
-    const relative = tf.div(lengths, tf.add(tf.mean(lengths, 2, true), RESPONSE_NORM_EPSILON));
-    const width = x.shape[2]!;
-    const gamma = tf.reshape(this.get(`${name}.gamma`), [1, 1, width]);
-    const beta = tf.reshape(this.get(`${name}.beta`), [1, 1, width]);
-    return tf.add(tf.mul(x, tf.add(tf.mul(relative, gamma), 1)), beta);
+    const normed = this.norm(`${name}.norm`, mixed);
+    const inner = ops.fusedLinear(normed, this.weight(`${name}.channelwise_linear_1`), { activation: 'gelu' });
+    const gamma = this.get(`${name}.channelwise_norm.gamma`);
+    const beta = this.get(`${name}.channelwise_norm.beta`);
+    const responses = ops.responseNorm(inner as tf.Tensor3D, gamma, beta, RESPONSE_NORM_EPSILON); // f32 [B, S, F]
+    const residual = tf.reshape(x, [B, h * w, C]);
+    const y = ops.fusedLinear(responses, this.weight(`${name}.channelwise_linear_2`), { residual, modulation });
+    return tf.reshape(y, x.shape) as tf.Tensor4D;
   }
 
   /** Two attentions to the text, none to itself. @param x f32 [B, h, w, C] */
@@ -84,15 +68,32 @@ export class UViTLayers {
     let y: tf.Tensor = tf.reshape(x, [B, h * w, C]);
     text.forEach((keys, i) => {
       const queries = this.rmsNorm(`${name}.norm${i + 1}`, y, ATTENTION_NORM_EPSILON);
-      y = tf.add(y, this.attention(`${name}.attn${i + 1}`, queries, keys, numHeads));
+      y = this.attention(`${name}.attn${i + 1}`, y, queries, keys, numHeads);
     });
     return tf.reshape(y, x.shape);
   }
 
-  /** @param queries f32 [B, S, width], normed @returns f32 [B, S, width] */
-  attention(name: string, queries: tf.Tensor, { keys, values }: TextKeys, numHeads: number): tf.Tensor {
+  /** x + attention(queries, text). @param queries f32 [B, S, width], normed @returns f32 [B, S, width] */
+  attention(name: string, x: tf.Tensor, queries: tf.Tensor, { keys, values }: TextKeys, numHeads: number): tf.Tensor {
     const q = this.linear(`${name}.to_q`, queries) as tf.Tensor3D;
-    return this.linear(`${name}.to_out.0`, this.backend.ops.attention(q, keys, values, { numHeads }));
+    const mixed = this.backend.ops.attention(q, keys, values, { numHeads });
+    return this.addLinear(x, `${name}.to_out.0`, mixed);
+  }
+
+  /** x + attention of the normed states to themselves. @param normed f32 [B, S, width] */
+  selfAttention(name: string, x: tf.Tensor, normed: tf.Tensor3D, numHeads: number): tf.Tensor {
+    const weights = {
+      query: this.weight(`${name}.to_q`),
+      key: this.weight(`${name}.to_k`),
+      value: this.weight(`${name}.to_v`),
+    };
+    return this.addLinear(x, `${name}.to_out.0`, this.backend.ops.selfAttention(normed, weights, { numHeads }));
+  }
+
+  /** x + linear(gated), gated = value·gelu(gate) of a linear map. @param input f32 [B, S, D] */
+  gatedMlp(name: string, x: tf.Tensor, input: tf.Tensor): tf.Tensor {
+    const inner = this.backend.ops.fusedLinear(input, this.weight(`${name}.net.0.proj`), { activation: 'geglu' });
+    return this.addLinear(x, `${name}.net.2`, inner);
   }
 
   /** Half the side: each 2 × 2 patch to one. @param x f32 [B, h, w, C] */
@@ -116,15 +117,20 @@ export class UViTLayers {
     return this.rmsNorm(name, x, this.epsilon);
   }
 
-  modulatedNorm(name: string, x: tf.Tensor, { scale, shift }: Modulation): tf.Tensor {
-    return tf.add(tf.mul(this.norm(`${name}.norm`, x), scale), shift);
+  /** The norm before the MLP takes the mean off (`layer`), the others do not. @param x f32 [B, S, D] */
+  modulatedNorm(name: string, x: tf.Tensor, kind: 'rms' | 'layer', modulation: Modulation): tf.Tensor3D {
+    const gain = this.get(`${name}.norm.weight`) as tf.Tensor1D;
+    const options = { kind, epsilon: this.epsilon, ...modulation };
+    return this.backend.ops.modulatedNorm(x as tf.Tensor3D, gain, options);
   }
 
-  /** As `modulatedNorm`, but the mean is taken off: the norm before the MLP. */
-  modulatedLayerNorm(name: string, x: tf.Tensor, { scale, shift }: Modulation): tf.Tensor {
-    const gain = this.get(`${name}.norm.weight`) as tf.Tensor1D;
-    const normed = this.backend.ops.layerNorm(x, gain, undefined, this.epsilon);
-    return tf.add(tf.mul(normed, scale), shift);
+  /** residual + linear(x) */
+  private addLinear(residual: tf.Tensor, name: string, x: tf.Tensor): tf.Tensor {
+    return this.backend.ops.fusedLinear(x, this.weight(name), { residual });
+  }
+
+  private weight(name: string): tf.Tensor2D {
+    return this.get(`${name}.weight`) as tf.Tensor2D;
   }
 
   linear(name: string, x: tf.Tensor): tf.Tensor {

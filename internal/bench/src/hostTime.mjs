@@ -1,0 +1,108 @@
+#!/usr/bin/env node
+/**
+ * GPU commands and host time of one forward pass of a transformer at its full size, op by op and as a plan, with the plain
+ * ops and with the fused kernels. On Dawn's null backend nothing is computed: what is left is what the host does.
+ *
+ *   node internal/bench/src/hostTime.mjs [--model amused-256] [--rows 2] [--adapter null] [--rounds 15]
+ */
+import { parseArgs } from 'node:util';
+import { createBackend, referenceOps } from '@muse/backend';
+import { memoryShape } from '@muse/checkpoint';
+import * as models from '@muse/masked-transformer';
+import { create, globals } from 'webgpu';
+
+const { values: args } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'amused-256' },
+    rows: { type: 'string', default: '2' },
+    adapter: { type: 'string', default: 'null' },
+    rounds: { type: 'string', default: '15' },
+  },
+});
+const [B, T, rounds] = [Number(args.rows), 77, Number(args.rounds)];
+
+Object.assign(globalThis, globals);
+const gpu = create(args.adapter === 'default' ? [] : [`backend=${args.adapter}`]);
+Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
+const backend = await createBackend({ device: 'webgpu' });
+const { tf } = backend;
+
+let numDispatches = 0;
+const tfjs = tf.backend();
+const { recordAndSubmit } = Object.getPrototypeOf(tfjs);
+Object.getPrototypeOf(tfjs).recordAndSubmit = function (...call) {
+  numDispatches++;
+  return recordAndSubmit.apply(this, call);
+};
+
+const isUvit = args.model.startsWith('amused');
+const config = isUvit ? models.resolveUViTConfig(args.model) : models.resolveMaskedTransformerConfig(args.model);
+const specs = isUvit ? models.uvitParameters(config) : models.maskedTransformerParameters(config);
+// The null backend gives no more than 256 MiB: weights of one shape share a buffer, which no command minds.
+const byShape = new Map();
+const parameters = new Map(
+  specs.map((spec) => {
+    const shape = memoryShape(spec);
+    if (!byShape.has(shape.join())) byShape.set(shape.join(), tf.fill(shape, 0.01));
+    return [spec.name, byShape.get(shape.join())];
+  }),
+);
+const textEmbeds = tf.fill([B, T, config.textDim], 0.01);
+const given = isUvit
+  ? {
+      textEmbeds,
+      pooledEmbeds: tf.fill([B, config.pooledTextDim], 0.01),
+      microConditioning: Array.from({ length: B }, () => [512, 512, 0, 0, 6]),
+    }
+  : { textEmbeds, textMask: tf.ones([B, T]) };
+const ids = tf.fill([B, config.latentSize ** 2], 1, 'int32');
+const values = new Int32Array(ids.size).fill(1);
+
+const idle = () => backend.checkErrors();
+/** Median ms of the synchronous part and of the whole. */
+async function time(step) {
+  const [sync, whole] = [[], []];
+  for (let round = -3; round < rounds; round++) {
+    const start = performance.now();
+    const pending = step();
+    const submitted = performance.now();
+    tf.dispose(await pending);
+    if (round >= 0) {
+      sync.push(submitted - start);
+      whole.push(performance.now() - start);
+    }
+    await idle();
+  }
+  const median = (times) => times.sort((a, b) => a - b)[times.length >> 1];
+  return { sync: median(sync), whole: median(whole), least: Math.min(...sync) };
+}
+
+const numbers = (count) => count.toLocaleString('en');
+const numParameters = specs.reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0);
+console.log(`${args.model}: ${numbers(numParameters)} parameters, ${B} rows of ${config.latentSize ** 2} tokens`);
+console.log(`${backend.capabilities.description} (${args.adapter}), Node ${process.version}\n`);
+console.log('| ops | | GPU commands | ms until submitted, median (least) | ms until checked | buffers of intermediates, MB |');
+console.log('|---|---|---|---|---|---|');
+for (const [name, ops] of [
+  ['plain', referenceOps],
+  ['fused', backend.ops],
+]) {
+  const transformer = isUvit
+    ? new models.UViT({ ...backend, ops }, config, parameters)
+    : new models.MaskedTransformer({ ...backend, ops }, config, parameters);
+  const prepared = transformer.prepare(given);
+  const row = (kind, count, { sync, whole, least }, bytes) =>
+    console.log(
+      `| ${name} | ${kind} | ${count} | ${sync.toFixed(2)} (${least.toFixed(2)}) | ${whole.toFixed(2)} | ${bytes ? (bytes / 2 ** 20).toFixed(1) : ''} |`,
+    );
+  transformer.forward(ids, prepared).dispose();
+  numDispatches = 0;
+  transformer.forward(ids, prepared).dispose();
+  const count = numDispatches;
+  row('op by op', count, await time(() => transformer.forward(ids, prepared)));
+  const plan = await backend.capture((tokenIds) => transformer.forward(tokenIds, prepared), [ids]);
+  row('plan', plan.dispatchCount, await time(() => plan.run([values])), plan.sizeBytes);
+  plan.dispose();
+  prepared.dispose();
+}
+process.exit(0);

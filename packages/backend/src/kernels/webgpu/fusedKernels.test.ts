@@ -1,0 +1,128 @@
+import { describeBackends, expectNoLeaks, expectTensorClose } from '@muse/test-utils';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
+import { it } from 'vitest';
+import { type Ops, referenceOps } from '../../index.js';
+
+describeBackends(
+  'fused kernels',
+  (backend) => {
+    let seed = 0;
+    const normal = (...shape: number[]): Tensor => backend().tf.randomNormal(shape, 0, 1, 'float32', ++seed);
+
+    /** The op on the device is the reference's up to the order of its sums, and does not leak. */
+    async function agree(run: (ops: Ops) => Tensor) {
+      const { tf, ops } = backend();
+      await expectNoLeaks(backend(), async () => {
+        const [got, wanted] = [run(ops), run(referenceOps)];
+        const data = Float32Array.from(await wanted.data());
+        const highest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        await expectTensorClose(got, { shape: wanted.shape, data }, 1e-5 + 2e-6 * highest);
+        tf.dispose([got, wanted]);
+      });
+    }
+
+    // Sizes that no tile and no four divides; then, of the same ranks, those that both do; then fours without full tiles.
+    // tfjs's shader key knows ranks only.
+    it.each([
+      { B: 2, S: 67, I: 21, O: 29 },
+      { B: 2, S: 64, I: 64, O: 128 },
+      { B: 3, S: 5, I: 20, O: 68 },
+    ])('a linear map of $B × $S × $I to $O, with what may follow', async ({ B, S, I, O }) => {
+      const { tf } = backend();
+      const [x, weight, bias, residual] = [normal(B, S, I), normal(I, O), normal(O), normal(B, S, O)] as never[];
+      const [gated, gatedBias] = [normal(I, 2 * O), normal(2 * O)] as never[];
+      const modulation = { scale: normal(B, 1, O), shift: normal(B, 1, O) };
+      await agree((ops) => ops.linear(x!, weight!));
+      await agree((ops) => ops.fusedLinear(x!, weight!, { bias, activation: 'gelu', residual, modulation }));
+      await agree((ops) => ops.fusedLinear(x!, gated!, { bias: gatedBias, residual, activation: 'geglu' }));
+      tf.dispose([x!, weight!, bias!, residual!, gated!, gatedBias!, modulation.scale, modulation.shift]);
+    });
+
+    it.each([
+      { B: 2, S: 67, T: 11, N: 3, K: 7 },
+      { B: 2, S: 64, T: 64, N: 2, K: 64 },
+      { B: 1, S: 5, T: 3, N: 1, K: 131 }, // beyond what the kernel takes: the reference
+    ])('attention of $S to $T by $N heads of $K, masked and with a bias', async ({ B, S, T, N, K }) => {
+      const { tf } = backend();
+      const width = N * K;
+      const [q, k, v] = [normal(B, S, width), normal(B, T, width), normal(B, T, width)] as never[];
+      const weights = Array.from({ length: 3 }, () => normal(width, width)) as never[];
+      // The first image sees nothing.
+      const keyMask = tf.tensor2d(
+        Array.from({ length: B * T }, (_, i) => (i >= T && i % 3 > 0 ? 1 : 0)),
+        [B, T],
+      );
+      const [headBias, keyBias] = [normal(1, N, S, T), normal(B, 1, 1, T)];
+      await agree((ops) => ops.attention(q!, k!, v!, { numHeads: N, keyMask }));
+      await agree((ops) => ops.attention(q!, k!, v!, { numHeads: N, scale: 0.3, bias: headBias }));
+      await agree((ops) => ops.attention(q!, k!, v!, { numHeads: N, scale: 0.3, bias: keyBias }));
+      const [query, key, value] = weights;
+      await agree((ops) =>
+        ops.selfAttention(q!, { query: query!, key: key!, value: value! }, { numHeads: N, scale: 1e-3 }),
+      );
+      tf.dispose([q!, k!, v!, keyMask, headBias, keyBias, ...weights]);
+    });
+
+    it.each([
+      { B: 2, S: 5, D: 21 },
+      { B: 2, S: 7, D: 256 },
+    ])('norms of $B × $S × $D, modulated and not, far from zero', async ({ B, S, D }) => {
+      const { tf } = backend();
+      const x = tf.tidy(() => tf.add(normal(B, S, D), 30)) as never;
+      const [weight, bias] = [normal(D), normal(D)] as never[];
+      const modulation = { scale: normal(B, 1, D), shift: normal(B, 1, D) };
+      await agree((ops) => ops.layerNorm(x, weight!, bias));
+      await agree((ops) => ops.rmsNorm(x, weight!, 0.1));
+      await agree((ops) => ops.modulatedNorm(x, weight!, { kind: 'layer', ...modulation }));
+      await agree((ops) => ops.modulatedNorm(x, weight!, { kind: 'rms', ...modulation }));
+      tf.dispose([x, weight!, bias!, modulation.scale, modulation.shift]);
+    });
+
+    it('takes more rows than workgroups fit along an axis', async () => {
+      const [x, weight] = [normal(65_537, 3), normal(3)] as never[];
+      await agree((ops) => ops.rmsNorm(x!, weight!));
+      backend().tf.dispose([x!, weight!]);
+    });
+
+    it.each([
+      { B: 2, H: 7, W: 5, C: 6, O: 5, numGroups: 3 },
+      { B: 1, H: 16, W: 12, C: 32, O: 32, numGroups: 8 },
+    ])('images of $B × $H × $W × $C: norm, convolutions to $O, nearest codes', async ({ B, H, W, C, O, numGroups }) => {
+      const { tf } = backend();
+      const x = tf.tidy(() => tf.add(normal(B, H, W, C), 3)) as never;
+      const [weight, bias, residual] = [normal(3, 3, C, O), normal(O), normal(B, H, W, O)] as never[];
+      const norm = { weight: normal(C) as never, bias: normal(C) as never, numGroups };
+      const codebook = normal(101, C) as Tensor2D;
+      await agree((ops) => ops.groupNorm(x, norm.weight, norm.bias, numGroups));
+      await agree((ops) => ops.conv2d(x, weight!, bias, { stride: 2, padding: [0, 1, 0, 1] }));
+      await agree((ops) => ops.normSiluConv2d(x, norm, weight!, { bias, residual }));
+      await agree((ops) => ops.upsampleConv2d(x, weight!, bias));
+      await agree((ops) => tf.tidy(() => ops.nearestCode(tf.reshape(x, [-1, C]), codebook)));
+      tf.dispose([x, weight!, bias!, residual!, norm.weight, norm.bias, codebook]);
+    });
+
+    it.each([
+      { B: 2, S: 7, F: 21 },
+      { B: 3, S: 16, F: 132 },
+    ])('global response norm of $B × $S × $F', async ({ B, S, F }) => {
+      const [x, gamma, beta] = [normal(B, S, F), normal(1, 1, 1, F), normal(F)] as never[];
+      await agree((ops) => ops.responseNorm(x!, gamma!, beta!));
+      backend().tf.dispose([x!, gamma!, beta!]);
+    });
+
+    it('leaves gradients to the reference', async () => {
+      const { tf, ops } = backend();
+      const [x, weight] = [normal(2, 3, 8), normal(8, 8)] as [Tensor, Tensor];
+      const block = (some: Ops) => (a: Tensor, w: Tensor) => {
+        const attended = some.selfAttention(a as never, { query: w, key: w, value: w } as never, { numHeads: 2 });
+        return some.fusedLinear(some.silu(attended), w as Tensor2D, { activation: 'gelu', residual: a });
+      };
+      const [got, wanted] = [tf.grads(block(ops))([x, weight]), tf.grads(block(referenceOps))([x, weight])];
+      for (const [i, gradient] of got.entries()) {
+        await expectTensorClose(gradient, { shape: wanted[i]!.shape, data: await wanted[i]!.data() }, 1e-6);
+      }
+      tf.dispose([...got, ...wanted, x, weight]);
+    });
+  },
+  { devices: ['webgpu'] },
+);
