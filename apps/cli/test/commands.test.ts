@@ -14,7 +14,17 @@ afterAll(() => work.remove());
 
 const here = (name: string) => join(work.folder, name);
 const editCommands = ['inpaint', 'outpaint', 'edit', 'variations', 'upscale'];
-const otherCommands = ['devices', 'train', 'encode-image', 'decode-tokens', 'encode-text', 'inspect'];
+const otherCommands = [
+  'devices',
+  'train',
+  'download',
+  'cache',
+  'convert',
+  'encode-image',
+  'decode-tokens',
+  'encode-text',
+  'inspect',
+];
 const commands = ['generate', ...editCommands, ...otherCommands];
 
 describe('muse', () => {

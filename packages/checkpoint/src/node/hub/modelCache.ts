@@ -145,7 +145,7 @@ async function snapshotFiles(snapshot: string): Promise<Map<string, ListedFile>>
 }
 
 /** A link's blob is named by its hash. */
-export async function hashOfLink(path: string): Promise<FileHash | undefined> {
+async function hashOfLink(path: string): Promise<FileHash | undefined> {
   if (!(await lstat(path)).isSymbolicLink()) return undefined;
   return hashOfName(basename(resolve(dirname(path), await readlink(path))));
 }
