@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { createBackend } from '@muse/backend';
 import { decodePng, readPngText } from '@muse/muse';
+import { writeTinyCascade } from '@muse/tiny-model';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeInBrowser, expectAccessible, notes, pixelsOf, type Visit } from './browser.ts';
 import { type StaticServer, serve } from './serve.ts';
@@ -21,6 +23,9 @@ let server: StaticServer;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'muse-playground-'));
   server = await serve(dist);
+  const backend = await createBackend({ device: 'wasm' });
+  await writeTinyCascade(backend, join(folder, 'cascade'));
+  await backend.dispose();
 });
 afterAll(async () => {
   await server.close();
@@ -33,7 +38,7 @@ describeInBrowser('the playground on wasm', [], (launched) => {
   const done = (name: string | RegExp = /seed 1$/) =>
     visit.page.locator('.result').getByRole('img', { name }).first().waitFor();
 
-  it('opens quickly: little script, no long task, the model’s size told before it is loaded', async () => {
+  it('opens quickly: little script, soon interactive, the model’s size told before it is loaded', async () => {
     visit = await launched.visit(server.url);
     const { page } = visit;
     await make().waitFor();
@@ -45,7 +50,15 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(300_000);
     expect(scripts.some((path) => path.includes('museWorker'))).toBe(false);
     expect(server.requests.some((path) => path.includes('/models/'))).toBe(false);
-    expect((await notes(page)).shift).toBeLessThan(0.02);
+    const { shift, longTasks } = await notes(page);
+    expect(shift).toBeLessThan(0.02);
+    // Of a machine that may be busy: a second is far from what a quiet one takes.
+    expect(Math.max(0, ...longTasks.map(({ duration }) => duration))).toBeLessThan(1000);
+    const interactiveMs = await page.evaluate(() => {
+      const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+      return navigation!.domInteractive;
+    });
+    expect(interactiveMs).toBeLessThan(3000);
   });
 
   it('makes an image, its steps in sight, without holding up the page', async () => {
@@ -182,7 +195,7 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     await page.locator('summary', { hasText: 'Settings' }).click();
     await page.getByRole('spinbutton', { name: 'Iterations' }).fill('4');
     await make().click();
-    await expect.poll(() => page.locator('.history button').count()).toBe(6);
+    await expect.poll(() => page.locator('.history button').count(), { timeout: 60_000 }).toBe(6);
   });
 
   it('cancels within a step, and nothing is lost', async () => {
@@ -272,6 +285,21 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     await expectAccessible(page);
     await page.keyboard.press('Escape');
     expect(await page.locator('.history button').count()).toBe(2);
+  });
+
+  it('shows both stages of a model from disk side by side', async () => {
+    const { page } = visit;
+    await page.getByRole('button', { name: 'Emoji scenes (bundled)' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Model folder').setInputFiles(join(folder, 'cascade'));
+    await dialog.getByText(/^tiny-cascade, Apache-2.0; needs .* fits this device$/).waitFor();
+    await dialog.getByRole('button', { name: 'Load cascade' }).click();
+    await page.getByLabel('Prompt').fill('a red cat');
+    await page.locator('.model-line', { hasText: 'in use' }).waitFor();
+    await make().click();
+    await page.getByText('First stage, 16 × 16; above, the second, 32 × 32').waitFor();
+    const base = await pixelsOf(page, /a red cat, seed 1, first stage alone/);
+    expect(base.width).toBe(16);
   });
 
   it('has no sideways scrolling from 360 pixels to 4K', async () => {

@@ -4,7 +4,7 @@ import { addResult, announce, notify } from '../state/changes.ts';
 import { missingOf, numImages, optionsOf, type Recipe, randomSeed } from '../state/recipe.ts';
 import type { StepRecord } from '../state/result.ts';
 import { getState, update } from '../state/store.ts';
-import { isAbort, isDeviceLoss, isWorkerLoss, problemOf } from './problems.ts';
+import { isDeviceLoss, isWorkerLoss, problemOf } from './problems.ts';
 import { endWorker, ensureMuse, readMemory, stopLoading } from './session.ts';
 import { Stopwatch } from './stopwatch.ts';
 
@@ -29,7 +29,7 @@ export async function make(): Promise<void> {
   try {
     await withRecovery(recipe, signal);
   } catch (error) {
-    if (isAbort(error)) announce('Cancelled.');
+    if (signal.aborted) announce('Cancelled.');
     else {
       const problem = problemOf(error);
       update((now) => ({ ...now, problem, announcement: `${problem.title} ${problem.advice}` }));

@@ -6,7 +6,7 @@ export function isAbort(error: unknown): boolean {
 
 /** The GPU went away: a driver that was restarted, a laptop that slept, another page that broke it. */
 export function isDeviceLoss(error: unknown): boolean {
-  return error instanceof Error && /GPU was lost|device (is|was) lost|Device .*lost|context lost/i.test(error.message);
+  return error instanceof Error && /GPU was lost|device (is|was) lost/i.test(error.message);
 }
 
 /** The worker itself ended, most often for want of memory. */

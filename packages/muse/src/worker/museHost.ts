@@ -36,6 +36,24 @@ export class MuseHost {
 
   /** Does what a call asks for. @throws what the pipeline throws; ConfigError for a method that there isn't */
   async call(method: string, options: unknown, port: CallPort): Promise<unknown> {
+    try {
+      return await this.#call(method, options, port);
+    } catch (error) {
+      throw port.signal.aborted ? error : await this.#causeOf(error);
+    }
+  }
+
+  /** What the device has to report, if anything: of a GPU that is lost all else is what follows from it. */
+  async #causeOf(error: unknown): Promise<unknown> {
+    try {
+      await this.#loaded?.backend.checkErrors();
+      return error;
+    } catch (reported) {
+      return reported;
+    }
+  }
+
+  async #call(method: string, options: unknown, port: CallPort): Promise<unknown> {
     if (pipelines.includes(method as Pipeline)) {
       const run = this.#alive(method).muse[method as Pipeline] as (options: object) => Promise<unknown>;
       return run.call(this.#alive(method).muse, { ...(options as object), ...port.hooks });
