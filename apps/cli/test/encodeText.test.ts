@@ -37,7 +37,10 @@ describe('muse encode-text with a T5 alone', () => {
     expect(first.stderr).toContain('3 texts: reading ');
     expect(first.code).toBe(0);
     expect(first.stdout.split('\n')[1]).toMatch(/^states.two-dogs\.safetensors {2}embeds \[9, 44\], mask \[9\]$/);
-    expect((await readdir(join(folder, 'states'))).sort()).toEqual(['a-smiling-cat.safetensors', 'two-dogs.safetensors']);
+    expect((await readdir(join(folder, 'states'))).sort()).toEqual([
+      'a-smiling-cat.safetensors',
+      'two-dogs.safetensors',
+    ]);
     const { embeds, mask, metadata } = await readStates('states/a-smiling-cat.safetensors');
     expect(embeds.shape).toEqual([9, 44]);
     const numTokens = [...(mask.data as Float32Array)].reduce((sum, bit) => sum + bit, 0);

@@ -27,9 +27,9 @@ export function mutateBytes(sound: Uint8Array, draws: Draws): Uint8Array {
     case 0:
       return sound.slice(0, at);
     case 1:
-      return Uint8Array.of(...sound.subarray(0, at), draws.below(256), ...sound.subarray(at));
+      return joined(sound.subarray(0, at), Uint8Array.of(draws.below(256)), sound.subarray(at));
     case 2:
-      return Uint8Array.of(...sound.subarray(0, at), ...sound.subarray(draws.below(end)));
+      return joined(sound.subarray(0, at), sound.subarray(draws.below(end)));
     case 3: {
       // A length, a size, an offset.
       const bytes = sound.slice();
@@ -43,6 +43,16 @@ export function mutateBytes(sound: Uint8Array, draws: Draws): Uint8Array {
       return bytes;
     }
   }
+}
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 const nasty = (): readonly unknown[] => [

@@ -19,7 +19,7 @@ import {
   superResTransformerPresets,
   uvitParameters,
 } from '@muse/masked-transformer';
-import { resolveT5Config, t5ConfigJson, t5Parameters } from '@muse/t5-encoder';
+import { resolveT5Config, T5Tokenizer, t5ConfigJson, t5Parameters } from '@muse/t5-encoder';
 import { tinyCascadeIndex } from '@muse/tiny-model';
 import { resolveVQGANConfig, resolveVQModelConfig, vqganParameters, vqganPresets } from '@muse/vqgan';
 import { type Draws, mutateBytes, mutateJson } from './mutate.js';
@@ -91,8 +91,64 @@ export async function makeTargets(): Promise<Target[]> {
     configTarget('config.json of T5', t5ConfigJson(resolveT5Config('small')), (config) =>
       t5Parameters(resolveT5Config(config)),
     ),
+    ...(await tokenizerTargets()),
     configTarget('config.json of CLIP', clipConfig, (config) => clipTextParameters(resolveClipTextConfig(config))),
   ];
+}
+
+/** Characters that are normalised, split, spelled and special. */
+const texts = [
+  'a smiling cat, 3D style',
+  'ﬁne ½ cafe\u0301 \u0344\u200d',
+  '猫 😀 \ud83d',
+  '</s> <pad>  <extra_id_0>',
+  'x'.repeat(300),
+];
+
+/** Both forms of T5's tokenizer, with few of their pieces, so that an input takes a moment only. */
+async function tokenizerTargets(): Promise<Target[]> {
+  const json = JSON.parse(new TextDecoder().decode(await fixture('t5/t5-tokenizer/tokenizer.json')));
+  json.model.vocab.length = 200;
+  json.added_tokens.length = 3;
+  const words = JSON.parse(new TextDecoder().decode(await fixture('t5/t5-words/tokenizer.json')));
+  const spiece = fewPieces(await fixture('t5/t5-tokenizer/spiece.model'), 200);
+  const encode = (tokenizer: T5Tokenizer) => {
+    for (const text of texts) {
+      const ids = tokenizer.encode(text);
+      if (ids.some((id) => !(id >= 0 && id < tokenizer.vocabSize))) throw new Error(`ids ${ids.join()}`);
+    }
+  };
+  return [
+    {
+      name: 'tokenizer.json',
+      mutate: (draws) => mutateJson(draws.of([json, words]), draws),
+      read: async (bytes) => encode(T5Tokenizer.fromTokenizerJson(new TextDecoder().decode(bytes))),
+    },
+    {
+      name: 'spiece.model',
+      mutate: (draws) => mutateBytes(spiece, draws),
+      read: async (bytes) => encode(T5Tokenizer.fromSentencePiece(bytes)),
+    },
+  ];
+}
+
+/** A SentencePiece model with its first pieces only (field 1); the others are small, but for the character map. */
+function fewPieces(bytes: Uint8Array, count: number): Uint8Array {
+  const kept: number[] = [];
+  let numPieces = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const start = at;
+    const field = bytes[at++]! >> 3;
+    let size = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]!;
+      size |= (byte & 127) << shift;
+      if (byte < 128) break;
+    }
+    at += size;
+    if (field !== 1 || numPieces++ < count) for (let i = start; i < at; i++) kept.push(bytes[i]!);
+  }
+  return Uint8Array.from(kept);
 }
 
 /** As diffusers and transformers write them, sizes of aMUSEd-256. */

@@ -84,12 +84,47 @@ describe('fromTokenizerJson', () => {
     ['no JSON', '<html>', 'expected JSON, got "<html>"'],
     ['null', 'null', 'model type Unigram, got undefined'],
     ['another model', { model: { type: 'BPE' } }, 'model type Unigram, got BPE'],
-    ['a file without its parts', { model: { type: 'Unigram' } }, "can't be read"],
+    ['a file without its parts', { model: { type: 'Unigram' } }, 'model.vocab of tokenizer.json to be a list of 1 to'],
+    ['a piece without a score', withModel({ vocab: [['<pad>', 0], ['a']] }), 'model.vocab[1] of tokenizer.json'],
+    [
+      'an unknown token that is none',
+      withModel({ unk_id: 2320 }),
+      'model.unk_id of tokenizer.json to be a whole number',
+    ],
+    ['pieces of bytes', withModel({ byte_fallback: true }), 'model.byte_fallback of tokenizer.json to be false'],
+    ['an added token without a text', withPart({ added_tokens: [{ id: 3 }] }), 'added_tokens[0].content'],
+    ['a normaliser of another kind', withPart({ normalizer: { type: 'Bert' } }), 'normalizer.type of tokenizer.json'],
+    [
+      'a pattern that is none',
+      withPart({ normalizer: { type: 'Replace', pattern: { Regex: '(' }, content: '' } }),
+      "can't be read",
+    ],
+    [
+      'a vocabulary without </s>',
+      withModel(
+        {
+          vocab: [
+            ['<pad>', 0],
+            ['<unk>', 0],
+          ],
+          unk_id: 1,
+        },
+        { added_tokens: [] },
+      ),
+      'a vocabulary with </s>, got one without',
+    ],
     ['a broken charsmap', withCharsmap('AAAA'), 'expected a precompiled charsmap'],
     ['no base64', withCharsmap('*'), "can't be read"],
   ])('refuses %s', (_, file, message) => {
     expect(() => T5Tokenizer.fromTokenizerJson(file)).toThrow(WeightError);
     expect(() => T5Tokenizer.fromTokenizerJson(file)).toThrow(message);
+  });
+
+  it('reads the form of files from before 2024: a prefix space instead of a scheme', () => {
+    const old = { type: 'Metaspace', replacement: '▁', add_prefix_space: true };
+    const parts = { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, old] };
+    const before = T5Tokenizer.fromTokenizerJson(withPart({ pre_tokenizer: parts }));
+    for (const { text, ids } of rows) expect(Array.from(before.encode(text)), text).toEqual(ids);
   });
 
   it('leaves text as it is where the charsmap is empty', () => {
@@ -98,6 +133,15 @@ describe('fromTokenizerJson', () => {
     expect(plain.encode('a cat')).toEqual(tokenizer.encode('a cat'));
   });
 });
+
+function withPart(part: object): object {
+  return { ...JSON.parse(json), ...part };
+}
+
+function withModel(fields: object, part: object = {}): object {
+  const file = JSON.parse(json);
+  return { ...file, model: { ...file.model, ...fields }, ...part };
+}
 
 function withCharsmap(charsmap: string): object {
   return { ...JSON.parse(json), normalizer: { type: 'Precompiled', precompiled_charsmap: charsmap } };

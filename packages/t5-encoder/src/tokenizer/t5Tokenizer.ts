@@ -1,6 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { ConfigError, WeightError } from '@muse/backend';
 import { type HuggingFaceNormalizer, readCharsmaps, splitAtUnicodeWhitespace } from './exactTokenization.js';
+import { readTokenizerJson } from './readTokenizerJson.js';
 import { sentencePieceToTokenizerJson } from './sentencePieceToTokenizerJson.js';
 import type { TokenizerJson } from './tokenizerJson.js';
 
@@ -15,11 +16,6 @@ export interface TokenBatch {
 export interface SentencePieceOptions {
   /** Sentinels `<extra_id_…>` added after the pieces, 100 in all published T5 models. */
   readonly numExtraIds?: number;
-}
-
-interface TokenizerFile {
-  readonly model?: { readonly type?: unknown };
-  readonly pre_tokenizer?: object | null;
 }
 
 /** What is used of @huggingface/tokenizers' `Tokenizer`. */
@@ -61,14 +57,13 @@ export class T5Tokenizer {
   static fromTokenizerJson(json: unknown): T5Tokenizer {
     const where = 'fromTokenizerJson';
     const parsed = typeof json === 'string' ? parseJson(json, where) : json;
-    const file = (typeof parsed === 'object' ? parsed : null) as TokenizerFile | null;
-    if (file?.model?.type !== 'Unigram') {
-      const got = String(file?.model?.type);
-      throw new WeightError(place(where), `expected a tokenizer.json of model type Unigram, got ${got}`);
-    }
+    const file = readTokenizerJson(parsed);
     let tokenizer: HuggingFaceTokenizer;
     try {
-      tokenizer = new Tokenizer({ ...file, pre_tokenizer: splitAtUnicodeWhitespace(file.pre_tokenizer ?? null) }, {});
+      tokenizer = new Tokenizer(
+        { ...file, pre_tokenizer: splitAtUnicodeWhitespace(file.pre_tokenizer as object | null) },
+        {},
+      );
       readCharsmaps(tokenizer.normalizer);
     } catch (cause) {
       throw new WeightError(place(where), `expected a tokenizer.json, got one that can't be read: ${String(cause)}`, {
