@@ -1,4 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
+import type { PackedDtype } from './kernels/webgpu/packedWeights.js';
 import type { Ops } from './ops/ops.js';
 import type { Plan, TensorFunction } from './plan/plan.js';
 
@@ -38,5 +39,14 @@ export interface Backend {
    * @throws MuseError if the function reads values back, writes into tensors from outside, or can't be repeated
    */
   capture(fn: TensorFunction, inputs: readonly Tf.Tensor[]): Promise<Plan>;
+  /**
+   * A weight of `linear`, `conv2d` and the composed ops in fewer bits, where the device has kernels that read them (webgpu).
+   * Only these ops understand the result, whose shape and dtype are the weight's; its values can't be read.
+   *
+   * @param weight f32 [..., N], N divisible by 4; stays the caller's
+   * @throws ShapeError
+   * @throws UnsupportedBackendError on other devices
+   */
+  packWeight(weight: Tf.Tensor, dtype: PackedDtype): Tf.Tensor;
   dispose(): Promise<void>;
 }

@@ -93,6 +93,13 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
     reason,
     checkErrors: () => device.checkErrors(),
     capture: async (fn, inputs) => device.capture?.(fn, inputs) ?? eagerPlan(fn, inputs, () => device.checkErrors()),
+    packWeight(weight, packed) {
+      if (device.packWeight) return device.packWeight(weight, packed);
+      throw new UnsupportedBackendError(
+        { package: 'backend', in: 'packWeight' },
+        `expected the device webgpu for weights of ${packed}, got ${name}`,
+      );
+    },
     async dispose() {
       if (isDisposed) return;
       isDisposed = true;

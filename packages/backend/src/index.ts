@@ -12,6 +12,7 @@ export {
   UnsupportedBackendError,
   WeightError,
 } from './errors.js';
+export type { PackedDtype } from './kernels/webgpu/packedWeights.js';
 export type {
   AttentionOptions,
   BasicOps,

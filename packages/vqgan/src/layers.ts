@@ -67,23 +67,40 @@ export function normSwish(context: LayerContext, name: string, x: Tensor4D): Ten
   return tf.tidy(() => ops.silu(groupNorm(context, name, x)) as Tensor4D);
 }
 
+/** conv(swish(groupNorm(x))), added to a residual if there is one. @param residual f32 [B, H, W, O] */
+function normSwishConv(
+  context: LayerContext,
+  names: { readonly norm: string; readonly conv: string },
+  x: Tensor4D,
+  residual?: Tensor4D,
+): Tensor4D {
+  const norm = {
+    weight: parameter<Tensor1D>(context, `${names.norm}.weight`),
+    bias: parameter<Tensor1D>(context, `${names.norm}.bias`),
+    numGroups: context.normNumGroups,
+    epsilon: NORM_EPSILON,
+  };
+  const weight = parameter<Tensor4D>(context, `${names.conv}.weight`);
+  const bias = parameter<Tensor1D>(context, `${names.conv}.bias`);
+  return context.backend.ops.normSiluConv2d(x, norm, weight, { bias, ...(residual && { residual }) });
+}
+
 /**
  * x + conv(swish(norm(conv(swish(norm(x)))))). Where the width changes, a 1×1 convolution of x, or as MaskGIT has it of the
  * update, takes the place of x.
  */
 export function residualBlock(context: LayerContext, prefix: string, x: Tensor4D): Tensor4D {
   const { tf } = context.backend;
+  const names = (n: 1 | 2) => ({ norm: `${prefix}.norm${n}`, conv: `${prefix}.conv${n}` });
+  const hasShortcut = context.parameters.has(`${prefix}.conv_shortcut.weight`);
   return tf.tidy(() => {
-    const update = runLayers(context, x, [
-      (y) => normSwish(context, `${prefix}.norm1`, y),
-      (y) => conv(context, `${prefix}.conv1`, y),
-      (y) => normSwish(context, `${prefix}.norm2`, y),
-      (y) => conv(context, `${prefix}.conv2`, y),
-    ]);
-    const hasShortcut = context.parameters.has(`${prefix}.conv_shortcut.weight`);
-    const source = context.structure.shortcutOf === 'input' ? x : update;
-    const skip = hasShortcut ? pointwiseConv(context, `${prefix}.conv_shortcut`, source) : x;
-    return tf.add(skip, update) as Tensor4D;
+    const inner = normSwishConv(context, names(1), x);
+    if (hasShortcut && context.structure.shortcutOf !== 'input') {
+      const update = normSwishConv(context, names(2), inner);
+      return tf.add(pointwiseConv(context, `${prefix}.conv_shortcut`, update), update) as Tensor4D;
+    }
+    const skip = hasShortcut ? pointwiseConv(context, `${prefix}.conv_shortcut`, x) : x;
+    return normSwishConv(context, names(2), inner, skip);
   });
 }
 
@@ -114,6 +131,6 @@ export function downsample(context: LayerContext, prefix: string, x: Tensor4D): 
 
 /** Twice the resolution: each pixel repeated, then a convolution. */
 export function upsample(context: LayerContext, prefix: string, x: Tensor4D): Tensor4D {
-  const { ops, tf } = context.backend;
-  return tf.tidy(() => conv(context, `${prefix}.conv`, ops.upsampleNearest(x, 2)));
+  const weight = parameter<Tensor4D>(context, `${prefix}.conv.weight`);
+  return context.backend.ops.upsampleConv2d(x, weight, parameter<Tensor1D>(context, `${prefix}.conv.bias`));
 }

@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Capabilities, DeviceName } from '../backend.js';
+import type { PackedDtype } from '../kernels/webgpu/packedWeights.js';
 import type { BasicOps, ComposedOps } from '../ops/ops.js';
 import type { Plan, TensorFunction } from '../plan/plan.js';
 
@@ -45,6 +46,8 @@ export interface RunningDevice {
   checkErrors(): Promise<void>;
   /** @see Backend.capture; absent where functions are called each time. */
   capture?(fn: TensorFunction, inputs: readonly Tensor[]): Promise<Plan>;
+  /** @see Backend.packWeight; absent where weights are f32 only. */
+  packWeight?(weight: Tensor, dtype: PackedDtype): Tensor;
   /** Gives memory back; the device can be started again. */
   stop(): Promise<void>;
 }

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { MuseError, UnsupportedBackendError } from '../errors.js';
 import { fixWebgpuKernels } from '../kernels/webgpu/fixWebgpuKernels.js';
+import { packWeight } from '../kernels/webgpu/packedWeights.js';
 import { webgpuComposedOps, webgpuOps } from '../kernels/webgpu/webgpuOps.js';
 import type { TfjsWebgpu } from '../plan/tfjsWebgpu.js';
 import { webgpuPlan } from '../plan/webgpuPlan.js';
@@ -77,6 +78,7 @@ export const webgpuDevice: Device = {
         const first = errors.splice(0)[0];
         if (first) throw new MuseError({ package: 'backend', in: 'webgpu' }, first);
       },
+      packWeight,
       capture: (fn, inputs) => webgpuPlan(backend as unknown as TfjsWebgpu, fn, inputs),
       async stop() {
         shutDown('webgpu');

@@ -1,6 +1,7 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { type Activation, activationWgsl } from './activationWgsl.js';
-import { int, type KernelInput, type KernelUniform, runKernel } from './runKernel.js';
+import { type PackedDtype, packedDtype } from './packedWeights.js';
+import { type Components, int, type KernelInput, type KernelUniform, runKernel } from './runKernel.js';
 
 /** Where the rows of the left matrix come from. */
 export interface GemmSource {
@@ -32,7 +33,7 @@ export interface GemmEpilogue {
 export interface GemmCall {
   readonly sizes: { readonly M: number; readonly N: number; readonly K: number };
   readonly source: GemmSource;
-  /** f32 [K, N], or several of equal width N/n that stand side by side. */
+  /** f32 [K, N], or several of equal width N/n that stand side by side. All packed alike, or none. */
   readonly weights: readonly TensorInfo[];
   readonly epilogue?: GemmEpilogue;
 }
@@ -81,17 +82,28 @@ export function gemm({ sizes, source, weights, epilogue = {} }: GemmCall): Tenso
   const { bias, activation, isGated = false, residual, modulation } = epilogue;
   const width = N / weights.length; // columns of a weight that make results
   const components = width % 4 === 0 ? 4 : 1;
+  const packing = packedDtype(weights[0]!);
+  const weightComponents = packing ? ({ f16: 2, q8: 1 } as const)[packing] : components;
   const optional = { bias, residual, scale: modulation?.scale, shift: modulation?.shift };
   const given = Object.entries(optional).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
   const inputs = {
     ...source.inputs,
-    ...Object.fromEntries(weights.map((tensor, i) => [`weight${i}`, { tensor, components } as const])),
+    ...Object.fromEntries(
+      weights.map((tensor, i) => [`weight${i}`, { tensor, components: weightComponents } as const]),
+    ),
     ...Object.fromEntries(given.map(([name, tensor]) => [name, { tensor, components } as const])),
   };
   return runKernel({
-    key: ['museGemm', source.key, weights.length, components, activation, isGated, ...given.map(([name]) => name)].join(
-      '_',
-    ),
+    key: [
+      'museGemm',
+      source.key,
+      weights.length,
+      packing,
+      components,
+      activation,
+      isGated,
+      ...given.map(([name]) => name),
+    ].join('_'),
     inputs,
     outputShape: [numPhases * M, N],
     outputComponents: components,
@@ -101,34 +113,61 @@ export function gemm({ sizes, source, weights, epilogue = {} }: GemmCall): Tenso
     wgsl: [
       source.wgsl,
       activation ? activationWgsl(activation, components === 4 ? 'vec4<f32>' : 'f32') : '',
-      weightWgsl(weights.length, components, isGated),
-      finishWgsl(epilogue, components),
+      weightWgsl({ numWeights: weights.length, components, isGated, packing }),
+      finishWgsl(epilogue, components, packing),
       mainWgsl(components, isGated, numPhases > 1),
     ].join('\n'),
   });
 }
 
-/** `fn loadWeight(k, n) -> vec4<f32>`: columns n … n + 3 of row k of the weights side by side, zeros beyond the edges. */
-function weightWgsl(numWeights: number, components: number, isGated: boolean): string {
+interface WeightOptions {
+  readonly numWeights: number;
+  readonly components: Components;
+  readonly isGated: boolean;
+  readonly packing: PackedDtype | undefined;
+}
+
+/**
+ * `fn loadWeight(k, n) -> vec4<f32>`: columns n … n + 3 of row k of the weights side by side, zeros beyond the edges. Of q8
+ * without the columns' factors: `fn columnScale(n) -> vec4<f32>` has those.
+ */
+function weightWgsl({ numWeights, components, isGated, packing }: WeightOptions): string {
   const stride = isGated ? '(2 * uniforms.N)' : `(uniforms.N / ${numWeights})`;
   const columns = isGated ? '2 * uniforms.N' : 'uniforms.N';
-  const choose = Array.from({ length: numWeights }, (_, i) => {
-    const read = `weight${i}[(row * ${stride} + n - ${i} * ${stride})${components === 4 ? ' / 4' : ''}]`;
-    return i === numWeights - 1 ? `return ${read};` : `if (n < ${i + 1} * ${stride}) { return ${read}; }`;
-  }).join('\n  ');
+  /** Chooses the weight of column n; `read` has its name and the column in it. */
+  const choose = (read: (weight: string, column: string) => string) =>
+    Array.from({ length: numWeights }, (_, i) => {
+      const value = read(`weight${i}`, `(n - ${i} * ${stride})`);
+      return i === numWeights - 1 ? `return ${value};` : `if (n < ${i + 1} * ${stride}) { return ${value}; }`;
+    }).join('\n  ');
+  const readFour = (weight: string, column: string) => {
+    const at = `(row * ${stride} + ${column}) / 4`;
+    if (packing === 'f16') return `halves(${weight}[${at}])`;
+    return packing === 'q8' ? `unpack4x8snorm(bitcast<u32>(${weight}[${stride} + ${at}]))` : `${weight}[${at}]`;
+  };
   if (components === 4) {
+    const readScale = (weight: string, column: string) =>
+      `vec4<f32>(${[0, 1, 2, 3].map((c) => `bitcast<f32>(${weight}[${column} + ${c}])`).join(', ')})`;
     return /* wgsl */ `
+${
+  packing === 'f16'
+    ? `fn halves(words: vec2<i32>) -> vec4<f32> {
+  return vec4<f32>(unpack2x16float(bitcast<u32>(words.x)), unpack2x16float(bitcast<u32>(words.y)));
+}`
+    : ''
+}
+${packing === 'q8' ? `fn columnScale(n: i32) -> vec4<f32> {\n  ${choose(readScale)}\n}` : ''}
 fn loadWeight(k: i32, n: i32) -> vec4<f32> {
   if (k >= uniforms.K || n >= ${columns}) { return vec4<f32>(0.0); }
   let row = i32(workgroupId.z) * uniforms.K + k;
-  ${choose}
+  ${choose(readFour)}
 }`;
   }
   return /* wgsl */ `
 fn weightAt(k: i32, n: i32) -> f32 {
   if (k >= uniforms.K || n >= ${columns}) { return 0.0; }
   let row = i32(workgroupId.z) * uniforms.K + k;
-  ${choose}
+  ${choose((weight, column) => `${weight}[row * ${stride} + ${column}]`)}
 }
 fn loadWeight(k: i32, n: i32) -> vec4<f32> {
   return vec4<f32>(weightAt(k, n), weightAt(k, n + 1), weightAt(k, n + 2), weightAt(k, n + 3));
@@ -136,22 +175,27 @@ fn loadWeight(k: i32, n: i32) -> vec4<f32> {
 }
 
 /** `fn finish(m, n, value, gate)`; n and N count in the unit of the result, one number or four. */
-function finishWgsl({ bias, activation, isGated, residual, modulation }: GemmEpilogue, components: number): string {
+function finishWgsl(
+  { bias, activation, isGated, residual, modulation }: GemmEpilogue,
+  components: Components,
+  packing: PackedDtype | undefined,
+): string {
+  const isScaled = packing === 'q8';
   const type = components === 4 ? 'vec4<f32>' : 'f32';
   return /* wgsl */ `
 fn finish(m: i32, n: i32, value: ${type}, gate: ${type}) -> ${type} {
   let N = uniforms.N / ${components};
-  var y = value;
+  var y = value${isScaled ? ' * columnScale(n * 4)' : ''};
   ${bias ? 'y += bias[n];' : ''}
   ${activation && !isGated ? 'y = activate(y);' : ''}
-  ${isGated ? `y *= activate(gate${bias ? ' + bias[N + n]' : ''});` : ''}
+  ${isGated ? `y *= activate(gate${isScaled ? ' * columnScale((N + n) * 4)' : ''}${bias ? ' + bias[N + n]' : ''});` : ''}
   ${residual ? 'y += residual[m * N + n];' : ''}
   ${modulation ? 'let image = m / uniforms.rowsPerImage;\n  y = y * scale[image * N + n] + shift[image * N + n];' : ''}
   return y;
 }`;
 }
 
-function mainWgsl(components: number, isGated: boolean, hasPhases: boolean): string {
+function mainWgsl(components: Components, isGated: boolean, hasPhases: boolean): string {
   const write =
     components === 4
       ? /* wgsl */ `result[(to * uniforms.N + n) / 4] = finish(to, n / 4, sums[i], ${isGated ? 'gates[i]' : 'vec4<f32>(0.0)'});`

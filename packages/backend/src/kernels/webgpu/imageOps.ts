@@ -3,6 +3,7 @@ import type { BasicOps, ComposedOps, Conv2dOptions } from '../../ops/ops.js';
 import { convSource, upsampleConvSource, upsampleFilters } from './convSource.js';
 import { type GemmEpilogue, gemm } from './gemm.js';
 import { applySlopes, groupNormSlopes } from './groupNorm.js';
+import { unpackWeight } from './packedWeights.js';
 
 const EPSILON = 1e-6;
 
@@ -35,7 +36,7 @@ export const upsampleConv2d: ComposedOps['upsampleConv2d'] = (x, weight, bias) =
     const made = gemm({
       sizes: { M: B * H * W, N, K: 4 * C },
       source: upsampleConvSource(x, { H, W, C }),
-      weights: [upsampleFilters(weight)],
+      weights: [upsampleFilters(unpackWeight(weight))],
       epilogue: bias ? { bias } : {},
     });
     return tf.reshape(made, [B, 2 * H, 2 * W, N]);

@@ -6,6 +6,7 @@ import { type AttentionRows, flashAttention, MAX_HEAD_DIM } from './flashAttenti
 import { type GemmEpilogue, gemm, matrixSource } from './gemm.js';
 import { conv2d, groupNorm, normSiluConv2d, upsampleConv2d } from './imageOps.js';
 import { nearestCode } from './nearestCode.js';
+import { packedDtype, unpackWeight } from './packedWeights.js';
 import { pointwise } from './pointwise.js';
 import { responseNorm } from './responseNorm.js';
 import { rowNorm } from './rowNorm.js';
@@ -18,7 +19,9 @@ export const webgpuOps: BasicOps = {
   ...referenceOps,
 
   linear: (x, weight, bias) =>
-    isRecordingGradient() ? referenceOps.linear(x, weight, bias) : linear(x, [weight], bias && { bias }),
+    isRecordingGradient()
+      ? tf.tidy(() => referenceOps.linear(x, unpackWeight(weight), bias))
+      : linear(x, [weight], bias && { bias }),
 
   attention(q, k, v, options) {
     const { numHeads, scale, keyMask, bias } = options;
@@ -53,7 +56,9 @@ export const webgpuOps: BasicOps = {
   conv2d(x, weight, bias, options) {
     // tfjs pads `same` at a stride as TensorFlow does, which depends on the size.
     const isPlain = (options?.stride ?? 1) === 1 || (options?.padding ?? 'same') !== 'same';
-    if (isRecordingGradient() || !isPlain) return referenceOps.conv2d(x, weight, bias, options);
+    if (isRecordingGradient() || !isPlain) {
+      return tf.tidy(() => referenceOps.conv2d(x, unpackWeight(weight), bias, options));
+    }
     return conv2d(x, weight, bias, options);
   },
 
@@ -63,7 +68,9 @@ export const webgpuOps: BasicOps = {
 /** As `webgpuOps`: several ops in one pass. */
 export const webgpuComposedOps: Partial<ComposedOps> = {
   fusedLinear: (x, weight, options) =>
-    isRecordingGradient() ? taped.fusedLinear(x, weight, options) : linear(x, [weight], epilogueOf(x, options)),
+    isRecordingGradient()
+      ? tf.tidy(() => taped.fusedLinear(x, unpackWeight(weight), options))
+      : linear(x, [weight], epilogueOf(x, options)),
 
   modulatedNorm: (x, weight, options) =>
     isRecordingGradient()
@@ -74,9 +81,14 @@ export const webgpuComposedOps: Partial<ComposedOps> = {
     const [B, S] = x.shape;
     const width = query.shape[1];
     const headDim = width / options.numHeads;
-    const hasOneWidth = key.shape[1] === width && value.shape[1] === width;
-    if (isRecordingGradient() || headDim > MAX_HEAD_DIM || !hasOneWidth) {
-      return taped.selfAttention(x, { query, key, value }, options);
+    const isAlike = [key, value].every(
+      (weight) => weight.shape[1] === width && packedDtype(weight) === packedDtype(query),
+    );
+    if (isRecordingGradient() || headDim > MAX_HEAD_DIM || !isAlike) {
+      return tf.tidy(() => {
+        const weights = { query: unpackWeight(query), key: unpackWeight(key), value: unpackWeight(value) };
+        return taped.selfAttention(x, weights, options);
+      });
     }
     return tf.tidy(() => {
       const tensor = linear(x, [query, key, value]); // f32 [B, S, 3·N·K]
@@ -99,13 +111,17 @@ export const webgpuComposedOps: Partial<ComposedOps> = {
     return tf.tidy(() => tf.reshape(responseNorm(x, gamma, beta, epsilon), x.shape));
   },
 
-  normSiluConv2d: (...args) => (isRecordingGradient() ? taped.normSiluConv2d(...args) : normSiluConv2d(...args)),
+  normSiluConv2d: (x, norm, weight, options) =>
+    isRecordingGradient()
+      ? tf.tidy(() => taped.normSiluConv2d(x, norm, unpackWeight(weight), options))
+      : normSiluConv2d(x, norm, weight, options),
 
   upsampleConv2d(x, weight, bias) {
     const isTripled = weight.shape[0] === 3 && weight.shape[1] === 3;
-    return isRecordingGradient() || !isTripled
-      ? taped.upsampleConv2d(x, weight, bias)
-      : upsampleConv2d(x, weight, bias);
+    if (isRecordingGradient() || !isTripled) {
+      return tf.tidy(() => taped.upsampleConv2d(x, unpackWeight(weight), bias));
+    }
+    return upsampleConv2d(x, weight, bias);
   },
 };
 
