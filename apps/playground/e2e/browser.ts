@@ -32,7 +32,7 @@ export class Launched {
     const own = context ?? (await this.browser!.newContext({ viewport: { width: 1280, height: 900 } }));
     await own.grantPermissions(['clipboard-read', 'clipboard-write']);
     const page = await own.newPage();
-    page.setDefaultTimeout(90_000);
+    page.setDefaultTimeout(240_000);
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(String(error)));
     page.on('console', (message) => {

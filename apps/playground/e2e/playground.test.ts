@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -71,9 +71,10 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     await done();
     await page.getByText(/Computed by WebAssembly, on the processor/).waitFor();
     const { longTasks } = await notes(page);
-    // Two quiet cores: the worker has one, the page the other. CI machines are not always quiet.
     const held = longTasks.filter(({ start }) => start > began).map(({ duration }) => duration);
-    expect(Math.max(0, ...held)).toBeLessThan(200);
+    // 50 ms, and as much again for the noise of a shared machine; on a busy one every task takes longer by the clock.
+    const busyness = Math.max(1, loadavg()[0]! / availableParallelism());
+    expect(Math.max(0, ...held)).toBeLessThan(100 * busyness);
     expect(visit.errors).toEqual([]);
   });
 
