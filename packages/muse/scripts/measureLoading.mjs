@@ -1,0 +1,117 @@
+// What loading a full-size aMUSEd takes: node scripts/measureLoading.mjs [amused-256|amused-512] [device] [folder]
+// Without a folder, one of the published shapes is made of sparse files (f16 zeros), which take no disk, in the temporary folder.
+// Prints the weights on the device, and how far the process's memory went beyond them and what it had before.
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clipTextParameters, resolveClipTextConfig } from '@muse/clip-encoder';
+import { resolveUViTConfig, uvitParameters } from '@muse/masked-transformer';
+import { resolveVQModelConfig, vqganParameters } from '@muse/vqgan';
+import { Muse } from '../dist/node/index.js';
+
+const [preset = 'amused-512', device = 'auto', given] = process.argv.slice(2);
+
+const text = { model_type: 'clip_text_model', hidden_size: 768, intermediate_size: 3072, num_attention_heads: 12 };
+const textConfig = { ...text, projection_dim: 768, eos_token_id: 2 };
+const blocks = (type) => new Array(5).fill(type);
+const vqConfig = {
+  _class_name: 'VQModel',
+  block_out_channels: [128, 256, 256, 512, 768],
+  down_block_types: blocks('DownEncoderBlock2D'),
+  up_block_types: blocks('UpDecoderBlock2D'),
+  layers_per_block: 2,
+  latent_channels: 64,
+  num_vq_embeddings: 8192,
+  mid_block_add_attention: false,
+  lookup_from_codebook: true,
+};
+const isLarge = preset === 'amused-512';
+const netConfig = {
+  _class_name: 'UVit2DModel',
+  vocab_size: 8256,
+  sample_size: isLarge ? 32 : 16,
+  downsample: isLarge,
+  upsample: isLarge,
+};
+
+/** Sizes in MB of 10⁶ bytes, from the system. */
+async function memory() {
+  const status = await readFile('/proc/self/status', 'utf8');
+  const megabytes = (name) => Math.round((Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)[1]) * 1024) / 1e6);
+  return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
+}
+
+async function writeSparse(path, specs) {
+  let end = 0;
+  const header = {};
+  for (const { name, shape } of specs) {
+    const start = end;
+    end += 2 * shape.reduce((size, side) => size * side, 1);
+    header[name] = { dtype: 'F16', shape, data_offsets: [start, end] };
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(json.length));
+  const file = await open(path, 'w');
+  await file.write(Buffer.concat([size, json]));
+  await file.truncate(8 + json.length + end);
+  await file.close();
+}
+
+async function makeFolder() {
+  const folder = await mkdtemp(join(tmpdir(), 'muse-full-'));
+  const write = async (path, json) => writeFile(join(folder, path), JSON.stringify(json));
+  for (const name of ['text_encoder', 'tokenizer', 'transformer', 'vqvae', 'scheduler'])
+    await mkdir(join(folder, name));
+  await write('model_index.json', {
+    _class_name: 'AmusedPipeline',
+    scheduler: ['diffusers', 'AmusedScheduler'],
+    text_encoder: ['transformers', 'CLIPTextModelWithProjection'],
+    tokenizer: ['transformers', 'CLIPTokenizer'],
+    transformer: ['diffusers', 'UVit2DModel'],
+    vqvae: ['diffusers', 'VQModel'],
+  });
+  await write('scheduler/scheduler_config.json', { mask_token_id: 8255 });
+  await write('tokenizer/vocab.json', { '<|startoftext|>': 49406, '<|endoftext|>': 49407 });
+  await writeFile(join(folder, 'tokenizer/merges.txt'), '#version: 0.2\n');
+  await write('text_encoder/config.json', textConfig);
+  await write('transformer/config.json', netConfig);
+  await write('vqvae/config.json', vqConfig);
+  await writeSparse(
+    join(folder, 'text_encoder/model.safetensors'),
+    clipTextParameters(resolveClipTextConfig(textConfig)),
+  );
+  const weights = 'diffusion_pytorch_model.safetensors';
+  await writeSparse(join(folder, 'transformer', weights), uvitParameters(resolveUViTConfig(netConfig)));
+  await writeSparse(join(folder, 'vqvae', weights), vqganParameters(resolveVQModelConfig(vqConfig)));
+  return folder;
+}
+
+const folder = given ?? (await makeFolder());
+let before;
+const startMs = performance.now();
+try {
+  const muse = await Muse.fromPretrained(folder, {
+    device,
+    onProgress: async ({ status }) => {
+      if (status === 'device') before = await memory();
+    },
+  });
+  const { peak } = await memory();
+  const weights = Math.round(muse.backend.tf.memory().numBytes / 1e6);
+  const report = {
+    model: muse.index.name,
+    device: muse.backend.name,
+    weightsMB: weights,
+    beforeMB: before.now,
+    peakMB: peak,
+    besideMB: peak - before.now - weights,
+    seconds: Math.round((performance.now() - startMs) / 1000),
+  };
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+} catch (error) {
+  process.stdout.write(`${error.message}\n`);
+} finally {
+  if (given === undefined) await rm(folder, { recursive: true });
+}
+process.exit(0);
