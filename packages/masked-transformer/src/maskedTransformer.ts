@@ -55,14 +55,14 @@ export class MaskedTransformer extends MaskedTokenModel<MaskedTransformerConfig,
     this.checkTokenIds('forward', 'tokenIds', tokenIds, [textMask.shape[0], this.seqLen]);
     const { layers } = this;
     return tf.tidy(() => {
-      let x: tf.Tensor = layers.embedGrid('', tokenIds, this.config.latentSize); // f32 [B, S, D]
-      for (let layer = 0; layer < this.config.numLayers; layer++) {
+      const embedded = layers.embedGrid('', tokenIds, this.config.latentSize); // f32 [B, S, D]
+      const states = layers.stack(embedded, this.config.numLayers, (x, layer) => {
         const name = `layers.${layer}`;
-        x = layers.selfAttention(`${name}.self_attention`, x);
-        x = layers.crossAttention(`${name}.cross_attention`, x, keys[layer]!, values[layer]!, textMask);
-        x = layers.mlp(`${name}.mlp`, x);
-      }
-      return layers.norm('final_norm', x) as tf.Tensor3D;
+        const own = layers.selfAttention(`${name}.self_attention`, x);
+        const mixed = layers.crossAttention(`${name}.cross_attention`, own, keys[layer]!, values[layer]!, textMask);
+        return layers.mlp(`${name}.mlp`, mixed);
+      });
+      return layers.norm('final_norm', states) as tf.Tensor3D;
     });
   }
 }

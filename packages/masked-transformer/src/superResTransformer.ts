@@ -81,14 +81,14 @@ export class SuperResTransformer extends MaskedTokenModel<
     const numBlocks = (latentSize / blockSize) ** 2;
     return tf.tidy(() => {
       // Block by block throughout: only the multi-axis attention minds the order, and so it has nothing to sort.
-      let x: tf.Tensor = toBlocks(layers.embedGrid('', tokenIds, latentSize), this.#grid); // f32 [B, S, D]
-      for (let layer = 0; layer < numLayers; layer++) {
+      const embedded = toBlocks(layers.embedGrid('', tokenIds, latentSize), this.#grid); // f32 [B, S, D]
+      const states = layers.stack(embedded, numLayers, (x, layer) => {
         const name = `layers.${layer}`;
-        x = layers.multiAxisSelfAttention(`${name}.self_attention`, x, numBlocks);
-        x = layers.crossAttention(`${name}.cross_attention`, x, keys[layer]!, values[layer]!, keyMask);
-        x = layers.mlp(`${name}.mlp`, x);
-      }
-      return fromBlocks(layers.norm('final_norm', x) as tf.Tensor3D, this.#grid);
+        const own = layers.multiAxisSelfAttention(`${name}.self_attention`, x, numBlocks);
+        const mixed = layers.crossAttention(`${name}.cross_attention`, own, keys[layer]!, values[layer]!, keyMask);
+        return layers.mlp(`${name}.mlp`, mixed);
+      });
+      return fromBlocks(layers.norm('final_norm', states) as tf.Tensor3D, this.#grid);
     });
   }
 
@@ -96,12 +96,11 @@ export class SuperResTransformer extends MaskedTokenModel<
   #encodeCoarse(coarseTokenIds: tf.Tensor2D): tf.Tensor {
     const { layers } = this;
     const prefix = 'coarse_encoder.';
-    let x: tf.Tensor = layers.embedGrid(prefix, coarseTokenIds, this.config.coarseLatentSize);
-    for (let layer = 0; layer < this.config.coarseNumLayers; layer++) {
+    const embedded = layers.embedGrid(prefix, coarseTokenIds, this.config.coarseLatentSize);
+    const states = layers.stack(embedded, this.config.coarseNumLayers, (x, layer) => {
       const name = `${prefix}layers.${layer}`;
-      x = layers.selfAttention(`${name}.self_attention`, x);
-      x = layers.mlp(`${name}.mlp`, x);
-    }
-    return layers.norm(`${prefix}final_norm`, x);
+      return layers.mlp(`${name}.mlp`, layers.selfAttention(`${name}.self_attention`, x));
+    });
+    return layers.norm(`${prefix}final_norm`, states);
   }
 }

@@ -6,6 +6,7 @@ import { packWeight } from '../kernels/webgpu/packedWeights.js';
 import { webgpuComposedOps, webgpuOps } from '../kernels/webgpu/webgpuOps.js';
 import type { TfjsWebgpu } from '../plan/tfjsWebgpu.js';
 import { webgpuPlan } from '../plan/webgpuPlan.js';
+import { boundPool } from './boundPool.js';
 import type { Device, Found } from './device.js';
 import { platform } from './platform/node.js';
 import { activate, shutDown } from './tfjsBackend.js';
@@ -63,6 +64,7 @@ export const webgpuDevice: Device = {
     // Small tensors would silently be computed in JavaScript.
     tf.env().set('WEBGPU_CPU_FORWARD', false);
     const backend = tf.backend() as InstanceType<typeof WebGPUBackend>;
+    boundPool(backend.bufferManager);
 
     return {
       // Values are; the gradient of an embedding is not: UnsortedSegmentSum adds by float atomics, in any order.

@@ -37,6 +37,21 @@ export class TransformerLayers {
     return tf.add(this.backend.ops.embedding(table, tokenIds), positions);
   }
 
+  /**
+   * Layers one after another. What one leaves behind is freed before the next: only the tape of a gradient keeps it.
+   *
+   * @param x f32 [B, S, D]; freed
+   */
+  stack(x: tf.Tensor, numLayers: number, layer: (x: tf.Tensor, index: number) => tf.Tensor): tf.Tensor {
+    let y = x;
+    for (let index = 0; index < numLayers; index++) {
+      const before = y;
+      y = tf.tidy(() => layer(before, index));
+      before.dispose();
+    }
+    return y;
+  }
+
   /** x + selfAttention(norm(x)): every position attends to all. @param x f32 [B, S, D] @returns f32 [B, S, D] */
   selfAttention(name: string, x: tf.Tensor): tf.Tensor {
     const input = this.norm(`${name}.norm`, x) as tf.Tensor3D;
