@@ -38,7 +38,7 @@ const open = (change: [string, unknown][] = [], variant?: string) => {
   return openModelFolder(memoryFolder('models/amused', all), { variant });
 };
 
-async function valueOf(component: string, variant?: string): Promise<number> {
+async function readWeight(component: string, variant?: string): Promise<number> {
   const checkpoint = await (await (await open([], variant)).component(component)).checkpoint();
   return Number((await checkpoint.read('w')).data[0]);
 }
@@ -81,10 +81,10 @@ describe('a diffusers folder', () => {
   });
 
   test('gives the plain weights, those of a variant, or fp16 where there is nothing else', async () => {
-    expect(await valueOf('transformer')).toBe(2);
-    expect(await valueOf('transformer', 'fp16')).toBe(3);
-    expect(await valueOf('vqvae')).toBe(4);
-    await expect(valueOf('text_encoder', 'fp16')).rejects.toThrow(
+    expect(await readWeight('transformer')).toBe(2);
+    expect(await readWeight('transformer', 'fp16')).toBe(3);
+    expect(await readWeight('vqvae')).toBe(4);
+    await expect(readWeight('text_encoder', 'fp16')).rejects.toThrow(
       'expected model.fp16.safetensors or diffusion_pytorch_model.fp16.safetensors, or an index of shards, in models/amused/text_encoder',
     );
   });

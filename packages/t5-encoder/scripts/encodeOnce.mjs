@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createBackend } from '@muse/backend';
 import { openCheckpoint } from '@muse/checkpoint';
 import { nodeFolder } from '@muse/checkpoint/node';
-import { openStreamedT5Encoder } from '@muse/t5-encoder';
+import { openStreamedT5Encoder } from '../dist/index.js';
 
 const [path, device, weights, textsFile, output] = process.argv.slice(2);
 const texts = JSON.parse(await readFile(textsFile, 'utf8'));

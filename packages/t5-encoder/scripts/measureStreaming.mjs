@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { T5Tokenizer } from '@muse/t5-encoder';
+import { T5Tokenizer } from '../dist/index.js';
 import { writeSyntheticT5 } from './syntheticT5.mjs';
 
 const { values } = parseArgs({

@@ -3,7 +3,7 @@
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { normal } from '@muse/backend';
-import { resolveT5Config, t5ConfigJson, t5Parameters } from '@muse/t5-encoder';
+import { resolveT5Config, t5ConfigJson, t5Parameters } from '../dist/index.js';
 
 /** Random values that all tensors are cut out of, at different places. */
 const NUM_VALUES = 2 ** 18 + 3;
