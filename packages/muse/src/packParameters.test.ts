@@ -1,0 +1,63 @@
+import { ConfigError, createBackend, type PackedDtype, UnsupportedBackendError } from '@muse/backend';
+import { initParameters } from '@muse/checkpoint';
+import {
+  MaskedTransformer,
+  maskedTransformerParameters,
+  resolveMaskedTransformerConfig,
+} from '@muse/masked-transformer';
+import { describeBackends, expectNoLeaks } from '@muse/test-utils';
+import { expect, it } from 'vitest';
+import { checkPacking, packParameters } from './packParameters.js';
+import { PlannedForward } from './plannedForward.js';
+
+describeBackends(
+  'a transformer with packed weights',
+  (backend) => {
+    // Root-mean-square error of the logits over their own: eleven bits of a half, seven of a byte.
+    it.each([
+      ['f16', 2e-3],
+      ['q8', 3e-2],
+    ] as const)('of %s has logits near those of f32, in a plan too', async (dtype, tolerance) => {
+      const { tf } = backend();
+      await expectNoLeaks(backend(), async () => {
+        const config = resolveMaskedTransformerConfig('tiny', { hiddenSize: 24, mlpDim: 28, codebookSize: 15 });
+        const parameters = initParameters(backend(), maskedTransformerParameters(config), 3);
+        const transformer = new MaskedTransformer(backend(), config, parameters);
+        const given = {
+          textEmbeds: tf.randomNormal([1, 5, config.textDim], 0, 1, 'float32', 7) as never,
+          textMask: tf.ones([1, 5]) as never,
+        };
+        const ids = tf.fill([1, 64], 15, 'int32') as never;
+        const logits = async () => {
+          const prepared = transformer.prepare(given);
+          const planned = new PlannedForward(backend(), transformer);
+          const [eager, fromPlan] = [transformer.forward(ids, prepared), await planned.run(ids, prepared)];
+          const [values, planValues] = [await eager.data(), await fromPlan.data()];
+          expect([...planValues]).toEqual([...values]);
+          tf.dispose([eager, fromPlan]);
+          prepared.dispose();
+          planned.dispose();
+          return values;
+        };
+        const wanted = await logits();
+        packParameters(backend(), parameters, dtype);
+        const got = await logits();
+        const squares = (values: Float32Array) => values.reduce((sum, value) => sum + value * value, 0);
+        const error = Math.sqrt(squares(got.map((value, i) => value - wanted[i]!) as never) / squares(wanted as never));
+        expect(error).toBeGreaterThan(tolerance / 100); // packed indeed
+        expect(error).toBeLessThan(tolerance);
+        transformer.dispose();
+        tf.dispose([...Object.values(given), ids]);
+      });
+    });
+  },
+  { devices: ['webgpu'] },
+);
+
+it('is refused before anything is loaded where it can not be', async () => {
+  const cpu = await createBackend({ device: 'cpu' });
+  expect(() => checkPacking(cpu, 'f16')).toThrow(UnsupportedBackendError);
+  expect(() => checkPacking(cpu, 'f16')).toThrow('expected the device webgpu for dtype f16, got cpu');
+  expect(() => checkPacking(cpu, 'q2' as PackedDtype)).toThrow(ConfigError);
+  await cpu.dispose();
+});
