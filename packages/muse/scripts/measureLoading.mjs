@@ -74,6 +74,7 @@ async function makeFolder() {
   await write('scheduler/scheduler_config.json', { mask_token_id: 8255 });
   await write('tokenizer/vocab.json', { '<|startoftext|>': 49406, '<|endoftext|>': 49407 });
   await writeFile(join(folder, 'tokenizer/merges.txt'), '#version: 0.2\n');
+  await write('tokenizer/tokenizer_config.json', { model_max_length: 77 });
   await write('text_encoder/config.json', textConfig);
   await write('transformer/config.json', netConfig);
   await write('vqvae/config.json', vqConfig);
