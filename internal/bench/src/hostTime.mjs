@@ -62,22 +62,25 @@ const ids = tf.fill([B, config.latentSize ** 2], 1, 'int32');
 const values = new Int32Array(ids.size).fill(1);
 
 const idle = () => backend.checkErrors();
-/** Median ms of the synchronous part and of the whole. */
+/**
+ * Host time of a step until its commands are submitted: the processor's own (which other processes on the machine do not
+ * change much), and on the clock the median and the least.
+ */
 async function time(step) {
-  const [sync, whole] = [[], []];
+  const [processor, clock] = [[], []];
   for (let round = -3; round < rounds; round++) {
-    const start = performance.now();
+    const [start, before] = [performance.now(), process.cpuUsage()];
     const pending = step();
-    const submitted = performance.now();
-    tf.dispose(await pending);
+    const { user, system } = process.cpuUsage(before);
     if (round >= 0) {
-      sync.push(submitted - start);
-      whole.push(performance.now() - start);
+      clock.push(performance.now() - start);
+      processor.push((user + system) / 1000);
     }
+    tf.dispose(await pending);
     await idle();
   }
   const median = (times) => times.sort((a, b) => a - b)[times.length >> 1];
-  return { sync: median(sync), whole: median(whole), least: Math.min(...sync) };
+  return { processor: median(processor), clock: median(clock), least: Math.min(...clock) };
 }
 
 const print = (line) => process.stdout.write(`${line}\n`);
@@ -85,9 +88,7 @@ const numbers = (count) => count.toLocaleString('en');
 const numParameters = specs.reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0);
 print(`${args.model}: ${numbers(numParameters)} parameters, ${B} rows of ${config.latentSize ** 2} tokens`);
 print(`${backend.capabilities.description} (${args.adapter}), Node ${process.version}\n`);
-print(
-  '| ops | | GPU commands | ms until submitted, median (least) | ms until checked | buffers of intermediates, MB |',
-);
+print('| ops | | GPU commands | processor ms | ms on the clock, median (least) | MB between commands |');
 print('|---|---|---|---|---|---|');
 for (const [name, ops] of [
   ['plain', referenceOps],
@@ -97,9 +98,9 @@ for (const [name, ops] of [
     ? new models.UViT({ ...backend, ops }, config, parameters)
     : new models.MaskedTransformer({ ...backend, ops }, config, parameters);
   const prepared = transformer.prepare(given);
-  const row = (kind, count, { sync, whole, least }, bytes) =>
+  const row = (kind, count, { processor, clock, least }, bytes) =>
     print(
-      `| ${name} | ${kind} | ${count} | ${sync.toFixed(2)} (${least.toFixed(2)}) | ${whole.toFixed(2)} | ${bytes ? (bytes / 2 ** 20).toFixed(1) : ''} |`,
+      `| ${name} | ${kind} | ${count} | ${processor.toFixed(2)} | ${clock.toFixed(2)} (${least.toFixed(2)}) | ${bytes ? (bytes / 2 ** 20).toFixed(1) : ''} |`,
     );
   const attempts = {
     'op by op': async () => {
