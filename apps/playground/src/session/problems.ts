@@ -4,9 +4,12 @@ export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'AbortError';
 }
 
-/** The GPU went away: a driver that was restarted, a laptop that slept, another page that broke it. */
+/**
+ * The GPU went away: a driver that was restarted, a laptop that slept, another page that broke it. In the library's words,
+ * or in Chromium's, when nobody was told of the loss.
+ */
 export function isDeviceLoss(error: unknown): boolean {
-  return error instanceof Error && /GPU was lost|device (is|was) lost/i.test(error.message);
+  return error instanceof Error && /GPU was lost|device (is|was) lost|external Instance reference no longer exists/i.test(error.message);
 }
 
 /** The worker itself ended, most often for want of memory. */

@@ -24,6 +24,9 @@ export interface AttentionOptions {
   readonly tokenIds: Int32Array;
 }
 
+/** After what failed, until a device has said why. */
+const LOSS_MS = 500;
+
 const place = (where: string) => ({ package: 'muse', in: where });
 
 /** The pipelines that go over as they are: options in, images out. */
@@ -45,6 +48,10 @@ export class MuseHost {
 
   /** What the device has to report, if anything: of a GPU that is lost all else is what follows from it. */
   async #causeOf(error: unknown): Promise<unknown> {
+    // What this library says of its own accord needs no other cause.
+    if (!this.#loaded || error instanceof MuseError) return error;
+    // Reads are rejected before the browser tells of the loss.
+    await new Promise((resolve) => setTimeout(resolve, LOSS_MS));
     try {
       await this.#loaded?.backend.checkErrors();
       return error;
