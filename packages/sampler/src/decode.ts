@@ -1,10 +1,10 @@
 import { gumbel } from '@muse/backend';
-import { askNetwork } from './askNetwork.js';
 import { type DecodeOptions, type ResolvedDecodeOptions, resolveDecodeOptions } from './decodeOptions.js';
 import { guidanceScaleAt } from './guidance.js';
 import { haltonOrder } from './haltonOrder.js';
 import { numMaskedAfter } from './maskSchedule.js';
-import { type Candidates, type ImageStep, sampleCandidates } from './sampleCandidates.js';
+import type { Candidates, ImageStep } from './sampleCandidates.js';
+import { sampleStep } from './sampleStep.js';
 import { choiceTemperatureAt } from './settings.js';
 import { streamOf } from './streams.js';
 
@@ -87,13 +87,9 @@ async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, 
     const guidanceScale = guidanceScaleAt(settings, step, numSteps);
     const decided = new Uint8Array(tokenIds.length);
     if (masked.some((positions, b) => positions.length > numLeft[b]!)) {
-      const request = { step, numSteps, needsUnconditional: guidanceScale !== 0 };
-      const logits = await askNetwork(options, tokenIds, request, place);
+      await sampleStep({ options, state, tokenIds, positions: masked, step, guidanceScale, use: 'token' }, place);
       masked.forEach((positions, b) => {
-        const stream = streamOf('token', seeds[b]!, options.stage, step);
-        const context = { options, state, logits, guidanceScale, image: b, stream };
-        sampleCandidates(context, positions, place);
-        const order = decisionOrder(context, positions, step, rank);
+        const order = decisionOrder({ options, state, image: b }, positions, step, rank);
         const numDecided = Math.max(0, positions.length - numLeft[b]!);
         for (const position of order.slice(0, numDecided)) {
           const at = b * seqLen + position;
@@ -119,7 +115,7 @@ async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, 
 
 /** The masked positions in the order in which they would be decided. */
 function decisionOrder(
-  { options, state, image }: ImageStep,
+  { options, state, image }: Pick<ImageStep, 'options' | 'state' | 'image'>,
   positions: number[],
   step: number,
   rank?: Int32Array,

@@ -17,9 +17,31 @@ export interface Logits {
   readonly unconditional?: Float32Array;
 }
 
+/** What a step asks of a network that samples by itself. */
+export interface SampleRequest extends LogitsRequest {
+  /** t of this step. */
+  readonly guidanceScale: number;
+  readonly sampleTemperature: number;
+  /** f32 [B·S], uniform in (0, 1): where it falls in a position's cumulative distribution is the token. −1: not asked for. */
+  readonly draws: Float32Array;
+}
+
+/** What a network that samples by itself answers, for each position; where it was not asked for, anything. */
+export interface SampledTokens {
+  /** i32 [B·S]; −1 where logits are NaN or infinite. */
+  readonly candidates: Int32Array;
+  /** Logarithm of each one's probability at temperature 1, guided, f32 [B·S]. */
+  readonly logProbability: Float32Array;
+}
+
 export interface DecodeOptions extends Partial<SamplingSettings> {
   /** The network. @param tokenIds i32 [B·S], a copy; masked positions hold `maskTokenId` */
   tokensToLogits(tokenIds: Int32Array, request: LogitsRequest): Promise<Logits>;
+  /**
+   * The network with its sampling, where logits need not leave the device: asked in the place of `tokensToLogits` when neither
+   * top-k nor top-p is set. Draws by the same numbers, at f32.
+   */
+  tokensToSamples?(tokenIds: Int32Array, request: SampleRequest): Promise<SampledTokens>;
   /** i32 [B·S], left as it is. Positions equal to `maskTokenId` are decided, all others are kept. */
   readonly tokenIds: Int32Array;
   /** One per image, integers in [0, 2^53). */
@@ -105,6 +127,7 @@ export function resolveDecodeOptions(
   return {
     settings,
     tokensToLogits: tokensToLogits.bind(options),
+    ...(options.tokensToSamples && { tokensToSamples: options.tokensToSamples.bind(options) }),
     tokenIds,
     seeds,
     grid,

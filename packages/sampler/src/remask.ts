@@ -1,9 +1,8 @@
 import { ConfigError, permutation } from '@muse/backend';
-import { askNetwork } from './askNetwork.js';
 import type { DecodeStep } from './decode.js';
 import { type DecodeOptions, type ResolvedDecodeOptions, resolveDecodeOptions } from './decodeOptions.js';
 import { guidanceScaleAt } from './guidance.js';
-import { sampleCandidates } from './sampleCandidates.js';
+import { sampleStep } from './sampleStep.js';
 import { type SamplingSettings, shown } from './settings.js';
 import { streamOf } from './streams.js';
 
@@ -96,12 +95,8 @@ async function* run(
         masked[b * seqLen + position] = maskTokenId;
       }
     });
-    const request = { step, numSteps, needsUnconditional: guidanceScale !== 0 };
-    const logits = await askNetwork(options, masked, request, place);
-    chosen.forEach((positions, image) => {
-      const stream = streamOf('remaskedToken', seeds[image]!, stage, step);
-      sampleCandidates({ options, state, logits, guidanceScale, image, stream }, positions, place);
-    });
+    const sampled = { options, state, tokenIds: masked, positions: chosen, step, guidanceScale };
+    await sampleStep({ ...sampled, use: 'remaskedToken' }, place);
     yield {
       step,
       numSteps,

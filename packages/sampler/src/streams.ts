@@ -12,7 +12,9 @@ const uses = {
   mask: 0x5a05,
 } as const;
 
+export type StreamUse = keyof typeof uses;
+
 /** @param stage u16 */
-export function streamOf(use: keyof typeof uses, seed: number, stage: number, step = 0): RandomStream {
+export function streamOf(use: StreamUse, seed: number, stage: number, step = 0): RandomStream {
   return { seed, stage: ((uses[use] << 16) | stage) >>> 0, step };
 }

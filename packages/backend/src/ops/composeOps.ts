@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BasicOps, ComposedOps, FusedLinearOptions } from './ops.js';
+import { sampleTokens } from './sampleTokens.js';
 
 /** The composed ops from a device's basic ones: the reference of what devices do in one pass. */
 export function composeOps(ops: BasicOps): ComposedOps {
@@ -38,6 +39,8 @@ export function composeOps(ops: BasicOps): ComposedOps {
         const y = ops.conv2d(ops.silu(normed) as tf.Tensor4D, weight, bias, options);
         return residual ? tf.add(residual, y) : y;
       }),
+
+    sampleTokens,
 
     upsampleConv2d: (x, weight, bias) => tf.tidy(() => ops.conv2d(ops.upsampleNearest(x, 2), weight, bias)),
   };

@@ -104,6 +104,18 @@ export interface ComposedOps {
   /** silu(groupNorm(x)), then a convolution. @param x f32 [B, H, W, I] @param weight f32 [kh, kw, I, O] */
   normSiluConv2d(x: Tensor4D, norm: GroupNormParameters, weight: Tensor4D, options: FusedConv2dOptions): Tensor4D;
 
+  /**
+   * A token of each position, drawn from the softmax of guided / temperature, guided = (1 + t)·conditional − t·unconditional:
+   * the one in which the draw falls in the cumulative distribution. Not differentiable.
+   *
+   * @param logits f32 [2, S, V], conditional and unconditional, or [1, S, V] where t is 0; −∞ rules a token out
+   * @param draws f32 [S], uniform in (0, 1); where it is below 0 the result is any
+   * @param settings f32 [2]: t, and the temperature, 0 for the most likely token
+   * @returns f32 [S, 2]: the token, and the logarithm of its probability at temperature 1; on webgpu the token is −1 where
+   * logits are NaN or infinite
+   */
+  sampleTokens(logits: Tensor3D, draws: Tensor1D, settings: Tensor1D): Tensor2D;
+
   /** Each pixel repeated twice along both axes, then a 3 × 3 convolution. @param x f32 [B, H, W, I] @returns f32 [B, 2H, 2W, O] */
   upsampleConv2d(x: Tensor4D, weight: Tensor4D, bias?: Tensor1D): Tensor4D;
 }

@@ -110,6 +110,41 @@ describeBackends(
       backend().tf.dispose([x!, gamma!, beta!]);
     });
 
+    it.each([
+      { rows: 2, S: 37, V: 211, temperature: 0.8 },
+      { rows: 1, S: 64, V: 64, temperature: 1.3 },
+      { rows: 2, S: 5, V: 8192, temperature: 0 },
+    ])('tokens of $rows × $S × $V at $temperature', async ({ rows, S, V, temperature }) => {
+      const { tf } = backend();
+      const logits = tf.tidy(() => {
+        const ruledOut = tf.less(tf.range(0, V), 3);
+        return tf.where(ruledOut, tf.fill([rows, S, V], -Infinity), normal(rows, S, V));
+      }) as never;
+      const draws = tf.randomUniform([S], 0, 1, 'float32', 5) as never;
+      const settings = tf.tensor1d([1.7, temperature]);
+      await agree((ops) => ops.sampleTokens(logits, draws, settings));
+      tf.dispose([logits, draws, settings]);
+    });
+
+    it('tells logits that are no distribution, and leaves out what is not asked for', async () => {
+      const { tf, ops } = backend();
+      const rows = [
+        [0, 1, Number.NaN],
+        [0, Number.POSITIVE_INFINITY, 1],
+        Array(3).fill(-Infinity),
+        [1, 2, 3],
+        [1, 2, 3],
+      ];
+      const logits = tf.tensor3d([rows]);
+      const draws = tf.tensor1d([0.5, 0.5, 0.5, 0.999, -1]);
+      const settings = tf.tensor1d([0, 1]);
+      const sampled = ops.sampleTokens(logits, draws, settings);
+      const logOfLast = -Math.log(1 + Math.exp(-1) + Math.exp(-2));
+      const data = [-1, 0, -1, 0, -1, 0, 2, logOfLast, 0, 0];
+      await expectTensorClose(sampled, { shape: [5, 2], data }, 1e-6);
+      tf.dispose([logits, draws, settings, sampled]);
+    });
+
     it('leaves gradients to the reference', async () => {
       const { tf, ops } = backend();
       const [x, weight] = [normal(2, 3, 8), normal(8, 8)] as [Tensor, Tensor];

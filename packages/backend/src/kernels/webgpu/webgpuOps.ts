@@ -10,6 +10,7 @@ import { packedDtype, unpackWeight } from './packedWeights.js';
 import { pointwise } from './pointwise.js';
 import { responseNorm } from './responseNorm.js';
 import { rowNorm } from './rowNorm.js';
+import { sampleTokens } from './sampleTokens.js';
 
 /**
  * The fused kernels in the place of the reference. They have no gradients: while one is recorded, and for what they do not
@@ -115,6 +116,8 @@ export const webgpuComposedOps: Partial<ComposedOps> = {
     isRecordingGradient()
       ? tf.tidy(() => taped.normSiluConv2d(x, norm, unpackWeight(weight), options))
       : normSiluConv2d(x, norm, weight, options),
+
+  sampleTokens: (logits, draws, settings) => sampleTokens(logits, draws, settings) as tf.Tensor2D,
 
   upsampleConv2d(x, weight, bias) {
     const isTripled = weight.shape[0] === 3 && weight.shape[1] === 3;
