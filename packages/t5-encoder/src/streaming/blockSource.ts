@@ -39,8 +39,8 @@ const CHUNK_VALUES = 2 ** 20;
 
 /**
  * Blocks read from the file each time that they are asked for. All blocks are of one shape, and each is read into the memory
- * of the one before, in parts: fresh memory for 4.7 billion weights costs more time than reading them. So a block's
- * tensors must be disposed before the next is asked for.
+ * of the one before, in parts, so that the peak does not depend on when garbage is collected. So a block's tensors must
+ * be disposed before the next is asked for.
  *
  * @throws WeightError (from `block`) naming the tensor with a value that is not finite
  */
