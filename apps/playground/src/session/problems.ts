@@ -9,7 +9,10 @@ export function isAbort(error: unknown): boolean {
  * or in Chromium's, when nobody was told of the loss.
  */
 export function isDeviceLoss(error: unknown): boolean {
-  return error instanceof Error && /GPU was lost|device (is|was) lost|external Instance reference no longer exists/i.test(error.message);
+  return (
+    error instanceof Error &&
+    /GPU was lost|device (is|was) lost|external Instance reference no longer exists/i.test(error.message)
+  );
 }
 
 /** The worker itself ended, most often for want of memory. */
