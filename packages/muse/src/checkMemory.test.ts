@@ -1,0 +1,52 @@
+import { ConfigError } from '@muse/backend';
+import type { ModelFolder } from '@muse/checkpoint';
+import { memoryFolder, openCheckpoint } from '@muse/checkpoint';
+import { tinyIndex } from '@muse/tiny-model';
+import { describe, expect, it } from 'vitest';
+import { checkMemory } from './checkMemory.js';
+
+/** A folder of one component whose file says that it holds so many f16 weights; none of them is there. */
+function folderOf(numWeights: number, imageSize: [number, number]): ModelFolder {
+  const header = new TextEncoder().encode(
+    JSON.stringify({ w: { dtype: 'F16', shape: [numWeights], data_offsets: [0, 2 * numWeights] } }),
+  );
+  const start = new Uint8Array(8 + header.length);
+  new DataView(start.buffer).setUint32(0, header.length, true);
+  start.set(header, 8);
+  const source = {
+    name: 'w',
+    sizeBytes: start.length + 2 * numWeights,
+    read: async (offset: number, length: number) => start.slice(offset, offset + length),
+    close: async () => {},
+  };
+  return {
+    index: { ...tinyIndex, imageSize },
+    weighted: ['vqgan'],
+    component: async (name) => ({
+      name,
+      config: {},
+      folder: memoryFolder('m', new Map()),
+      checkpoint: () => openCheckpoint(source),
+    }),
+  };
+}
+
+/** Of aMUSEd, with CLIP's text tower and the VQModel. */
+const [small, large] = [603_537_664, 608_257_792].map((size) => size + 123_650_304 + 146_244_675) as [number, number];
+
+describe('checkMemory', () => {
+  it('lets aMUSEd-256 on WebAssembly, and says of aMUSEd-512 what it takes', async () => {
+    await checkMemory(folderOf(small, [256, 256]), { name: 'wasm' });
+    const check = checkMemory(folderOf(large, [512, 512]), { name: 'wasm' });
+    await expect(check).rejects.toThrow(ConfigError);
+    await expect(check).rejects.toThrow(
+      'expected at most 3.22 GB of weights for 512 × 512 pixels on the device wasm, got 3.51 GB (878,152,771 at f32)',
+    );
+  });
+
+  it('knows no limit of the others', async () => {
+    for (const name of ['tensorflow', 'webgpu', 'cpu'] as const) {
+      await checkMemory(folderOf(large, [512, 512]), { name });
+    }
+  });
+});
