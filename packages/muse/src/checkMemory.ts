@@ -10,10 +10,11 @@ const WASM_BYTES = 2 ** 32;
  */
 const WORKING_BYTES_PER_PIXEL = 4 * 256 * 4;
 
-const BYTES_PER_WEIGHT = 4;
+/** f32, and once more as XNNPACK packs a matrix when it is first multiplied by. */
+const BYTES_PER_WEIGHT = 4 + 4;
 
 /**
- * Refuses a model whose weights, at f32, the device can't hold; before any is read. Only WebAssembly has a limit that is
+ * Refuses a model that the device can't hold; before any weight is read. Only WebAssembly has a limit that is
  * known beforehand.
  *
  * @throws ConfigError with the sizes
@@ -32,13 +33,12 @@ export async function checkMemory(folder: ModelFolder, { name }: Pick<Backend, '
     }
   }
   const [height, width] = folder.index.superResImageSize ?? folder.index.imageSize;
-  const needed = numWeights * BYTES_PER_WEIGHT;
-  const most = WASM_BYTES - height * width * WORKING_BYTES_PER_PIXEL;
-  if (needed <= most) return;
+  const needed = numWeights * BYTES_PER_WEIGHT + height * width * WORKING_BYTES_PER_PIXEL;
+  if (needed <= WASM_BYTES) return;
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
   throw new ConfigError(
     { package: 'muse', in: 'fromPretrained' },
-    `expected at most ${gigabytes(most)} of weights for ${width} × ${height} pixels on the device wasm, got ${gigabytes(needed)} ` +
-      `(${numWeights.toLocaleString('en')} at f32): take another device`,
+    `expected a model that takes at most ${gigabytes(WASM_BYTES)} on the device wasm, got one of ${gigabytes(needed)} ` +
+      `(${numWeights.toLocaleString('en')} weights, ${width} × ${height} pixels): take another device`,
   );
 }
