@@ -7,7 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { createBackend } from '@muse/backend';
-import { Muse } from '@muse/muse/node';
+import { Muse } from '../dist/node/index.js';
 
 const { values: args } = parseArgs({
   options: { model: { type: 'string', default: '@muse/model-emoji' }, count: { type: 'string', default: '8' } },

@@ -1,9 +1,17 @@
 import type { Backend, Plan } from '@muse/backend';
-import { Tensor, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs';
+import { Tensor, type Tensor1D, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs';
 
 /** The part of a transformer that is asked in every step. */
 export interface ForwardPass<Prepared> {
   forward(tokenIds: Tensor2D, prepared: Prepared): Tensor3D;
+}
+
+/** What a device draws tokens by; see the backend's `sampleTokens`. */
+export interface DrawSettings {
+  /** f32 [S] */
+  readonly draws: Float32Array;
+  readonly guidanceScale: number;
+  readonly sampleTemperature: number;
 }
 
 /**
@@ -13,7 +21,7 @@ export interface ForwardPass<Prepared> {
 export class PlannedForward<Prepared extends object> {
   readonly #backend: Backend;
   readonly #transformer: ForwardPass<Prepared>;
-  readonly #plans = new Map<number, Promise<Plan>>();
+  readonly #plans = new Map<string, Promise<Plan>>();
   readonly #captured = new Set<Plan>();
   #isDisposed = false;
 
@@ -27,22 +35,35 @@ export class PlannedForward<Prepared extends object> {
    * @returns f32 [rows, S, V], the caller's
    */
   async run(tokenIds: Tensor2D, prepared: Prepared): Promise<Tensor3D> {
-    const rows = tokenIds.shape[0];
+    const forward = (ids: Tensor, ...tensors: Tensor[]) => this.#forward(ids, prepared, tensors);
     const inputs = [tokenIds, ...tensorsOf(prepared)];
-    let plan = this.#plans.get(rows);
-    if (!plan) {
-      plan = this.#backend.capture(
-        (ids, ...tensors) => this.#transformer.forward(ids as Tensor2D, withTensors(prepared, tensors)),
-        inputs,
-      );
-      this.#plans.set(rows, plan);
-      plan.catch(() => this.#plans.delete(rows)); // the next one tries again
-    }
-    const captured = await plan;
-    if (this.#isDisposed) captured.dispose();
-    else this.#captured.add(captured);
-    const [logits] = await captured.run(inputs);
+    const plan = await this.#plan(`logits of ${tokenIds.shape[0]}`, forward, inputs);
+    const [logits] = await plan.run(inputs);
     return logits as Tensor3D;
+  }
+
+  /**
+   * The forward pass with the draw of tokens behind it: logits stay on the device.
+   *
+   * @param tokenIds i32 [rows, S], the same in every row: the prompt's, and the unconditional one
+   * @returns f32 [S, 2]: tokens and their log-probabilities, the caller's
+   */
+  async sample(tokenIds: Tensor2D, prepared: Prepared, settings: DrawSettings): Promise<Tensor2D> {
+    const { tf, ops } = this.#backend;
+    const forward = (ids: Tensor, draws: Tensor, scales: Tensor, ...tensors: Tensor[]) =>
+      ops.sampleTokens(this.#forward(ids, prepared, tensors), draws as Tensor1D, scales as Tensor1D);
+    const given = [
+      tf.tensor1d(settings.draws),
+      tf.tensor1d([settings.guidanceScale, settings.sampleTemperature], 'float32'),
+    ];
+    try {
+      const inputs = [tokenIds, ...given, ...tensorsOf(prepared)];
+      const plan = await this.#plan(`samples of ${tokenIds.shape[0]}`, forward, inputs);
+      const [sampled] = await plan.run(inputs);
+      return sampled as Tensor2D;
+    } finally {
+      tf.dispose(given);
+    }
   }
 
   /** Frees the plans; one that is being captured is freed as soon as it is there. */
@@ -51,6 +72,23 @@ export class PlannedForward<Prepared extends object> {
     for (const plan of this.#captured) plan.dispose();
     this.#captured.clear();
     this.#plans.clear();
+  }
+
+  #forward(tokenIds: Tensor, prepared: Prepared, tensors: readonly Tensor[]): Tensor3D {
+    return this.#transformer.forward(tokenIds as Tensor2D, withTensors(prepared, tensors));
+  }
+
+  async #plan(key: string, fn: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): Promise<Plan> {
+    let plan = this.#plans.get(key);
+    if (!plan) {
+      plan = this.#backend.capture(fn, inputs);
+      this.#plans.set(key, plan);
+      plan.catch(() => this.#plans.delete(key)); // the next one tries again
+    }
+    const captured = await plan;
+    if (this.#isDisposed) captured.dispose();
+    else this.#captured.add(captured);
+    return captured;
   }
 }
 

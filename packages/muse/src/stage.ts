@@ -1,4 +1,13 @@
-import { type DecodeStep, decode, type Logits, type LogitsRequest, remask, type SamplingSettings } from '@muse/sampler';
+import {
+  type DecodeStep,
+  decode,
+  type Logits,
+  type LogitsRequest,
+  remask,
+  type SampledTokens,
+  type SampleRequest,
+  type SamplingSettings,
+} from '@muse/sampler';
 import type { VQGAN } from '@muse/vqgan';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { RgbaImage, TokenGrid } from './image.js';
@@ -109,6 +118,10 @@ export class Stage<Prepared extends { dispose(): void }> {
     const { transformer } = this;
     return {
       tokensToLogits: (ids: Int32Array, request: LogitsRequest) => this.#logits(ids, request, rows),
+      // Logits stay on a GPU: there are megabytes of them. The other devices share the host's memory, and draw at f64.
+      ...(this.runtime.backend.name === 'webgpu' && {
+        tokensToSamples: (ids: Int32Array, request: SampleRequest) => this.#samples(ids, request, rows),
+      }),
       tokenIds,
       seeds: [seed],
       grid: this.grid,
@@ -138,18 +151,36 @@ export class Stage<Prepared extends { dispose(): void }> {
     { needsUnconditional }: LogitsRequest,
     rows: PreparedRows<Prepared>,
   ): Promise<Logits> {
-    await nextTurn();
-    this.runtime.checkAlive('generate');
-    const { tf } = this.runtime.backend;
-    const prepared = rows.prepared(needsUnconditional);
-    const numRows = needsUnconditional ? 2 : 1;
-    const ids = new Int32Array(numRows * tokenIds.length);
-    for (let row = 0; row < numRows; row++) ids.set(tokenIds, row * tokenIds.length);
-    const given = tf.tensor2d(ids, [numRows, tokenIds.length], 'int32');
-    const logits = await this.#forward.run(given, prepared).finally(() => given.dispose());
+    const logits = await this.#ask(tokenIds, needsUnconditional, (ids) =>
+      this.#forward.run(ids, rows.prepared(needsUnconditional)),
+    );
     const values = await this.runtime.read<Float32Array>(logits); // f32 [rows, S, V]
     if (!needsUnconditional) return { conditional: values };
     const half = values.length / 2;
     return { conditional: values.subarray(0, half), unconditional: values.subarray(half) };
+  }
+
+  /** @param tokenIds i32 [S] of one image */
+  async #samples(tokenIds: Int32Array, request: SampleRequest, rows: PreparedRows<Prepared>): Promise<SampledTokens> {
+    const { needsUnconditional } = request;
+    const sampled = await this.#ask(tokenIds, needsUnconditional, (ids) =>
+      this.#forward.sample(ids, rows.prepared(needsUnconditional), request),
+    );
+    const values = await this.runtime.read<Float32Array>(sampled); // f32 [S, 2]
+    return {
+      candidates: Int32Array.from(tokenIds, (_, position) => values[2 * position]!),
+      logProbability: Float32Array.from(tokenIds, (_, position) => values[2 * position + 1]!),
+    };
+  }
+
+  /** Asks for one row of tokens, or for the prompt's and the unconditional one. */
+  async #ask<T>(tokenIds: Int32Array, isPair: boolean, ask: (tokenIds: Tensor2D) => Promise<T>): Promise<T> {
+    await nextTurn();
+    this.runtime.checkAlive('generate');
+    const rows = isPair ? 2 : 1;
+    const ids = new Int32Array(rows * tokenIds.length);
+    for (let row = 0; row < rows; row++) ids.set(tokenIds, row * tokenIds.length);
+    const given = this.runtime.backend.tf.tensor2d(ids, [rows, tokenIds.length], 'int32');
+    return ask(given).finally(() => given.dispose());
   }
 }

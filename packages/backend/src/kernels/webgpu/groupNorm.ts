@@ -35,7 +35,7 @@ export function groupNormSlopes(
   const width = C / norm.numGroups;
   const input = (tensor: tf.TensorInfo) => ({ tensor, components: 1 }) as const;
   return tf.tidy(() => {
-    const partial = runKernel({
+    const moments = runKernel({
       key: 'museChannelMoments',
       inputs: { x: input(x) },
       outputShape: [B, numChunks, 2, C],
@@ -47,7 +47,7 @@ export function groupNormSlopes(
     });
     return runKernel({
       key: 'museGroupSlopes',
-      inputs: { partial: input(partial), weight: input(norm.weight), bias: input(norm.bias) },
+      inputs: { moments: input(moments), weight: input(norm.weight), bias: input(norm.bias) },
       outputShape: [B, 2, C],
       outputComponents: 1,
       workgroups: [norm.numGroups, B, 1],
@@ -113,7 +113,7 @@ fn main() {
   for (var i = i32(localIndex); i < numParts; i += ${THREADS}) {
     let chunk = i / uniforms.width;
     let count = f32(min(${CHUNK}, uniforms.numPixels - chunk * ${CHUNK}));
-    sum += count * partial[(image * uniforms.numChunks + chunk) * 2 * uniforms.C + firstChannel + i % uniforms.width];
+    sum += count * moments[(image * uniforms.numChunks + chunk) * 2 * uniforms.C + firstChannel + i % uniforms.width];
   }
   let mean = sumOfAll(sum) / size;
   var deviations = 0.0;
@@ -121,8 +121,8 @@ fn main() {
     let chunk = i / uniforms.width;
     let count = f32(min(${CHUNK}, uniforms.numPixels - chunk * ${CHUNK}));
     let at = (image * uniforms.numChunks + chunk) * 2 * uniforms.C + firstChannel + i % uniforms.width;
-    let apart = partial[at] - mean;
-    deviations += partial[at + uniforms.C] + count * apart * apart;
+    let apart = moments[at] - mean;
+    deviations += moments[at + uniforms.C] + count * apart * apart;
   }
   let scale = inverseSqrt(sumOfAll(deviations) / size + uniforms.epsilon);
   for (var i = i32(localIndex); i < uniforms.width; i += ${THREADS}) {
