@@ -33,9 +33,9 @@ describe('resolveVQGANConfig', () => {
   });
 
   it.each([
-    [{ layersPerBlock: 0 }, 'layersPerBlock to be an integer of at least 1, got 0'],
-    [{ layersPerBlock: undefined }, 'layersPerBlock to be an integer of at least 1, got undefined'],
-    [{ decoderLayersPerBlock: -1 }, 'decoderLayersPerBlock to be an integer of at least 0, got -1'],
+    [{ layersPerBlock: 0 }, 'layersPerBlock to be an integer in [1, 1000], got 0'],
+    [{ layersPerBlock: undefined }, 'layersPerBlock to be an integer in [1, 1000], got undefined'],
+    [{ decoderLayersPerBlock: -1 }, 'decoderLayersPerBlock to be an integer in [0, 1000], got -1'],
     [{ codebookSize: 1 }, 'codebookSize to be an integer of at least 2, got 1'],
     [{ codebookDim: 1.5 }, 'codebookDim to be an integer of at least 1, got 1.5'],
     [{ normNumGroups: 4 }, 'blockOutChannels to be multiples of normNumGroups 4, got [6,9,15]'],
@@ -46,7 +46,10 @@ describe('resolveVQGANConfig', () => {
     ],
     [{ decoderBlockOutChannels: [6, 9] }, '3 decoderBlockOutChannels, as many as blockOutChannels, got 2'],
     [{ imageSize: 26 }, 'imageSize to be a multiple of 4, got 26'],
-    [{ imageSize: Number.NaN }, 'imageSize to be an integer of at least 4, got NaN'],
+    [{ imageSize: Number.NaN }, 'imageSize to be an integer of at least 4, got null'],
+    [{ structure: { attentionLevels: [3] } }, 'structure.attentionLevels to be a list of levels below 3, got [3]'],
+    [{ structure: { pixelRange: 'byte' } }, 'structure.pixelRange to be one of unit, symmetric, got "byte"'],
+    [{ structure: { attention: true } }, 'structure.attention to be one of attentionLevels, hasMidAttention,'],
   ])('refuses %j', (fields, message) => {
     const resolve = () => resolveVQGANConfig({ ...valid, ...fields } as VQGANOptions);
     expect(resolve).toThrow(ConfigError);
