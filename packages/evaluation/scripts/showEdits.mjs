@@ -1,4 +1,4 @@
-// Draws the sheets of docs/editing.md that no classifier reads: variations by strength, an outpainting, the iterations of a
+// Draws the sheets of edits that no classifier reads: variations by strength, an outpainting, the iterations of a
 // mask-free edit, and both stages of a generation. Into a folder, one PNG each.
 // node scripts/showEdits.mjs --model <folder> --out <folder> [--seed 0] [--device auto] (build first)
 import { mkdir } from 'node:fs/promises';

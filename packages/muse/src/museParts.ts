@@ -77,7 +77,7 @@ export interface LoadOptions {
 const classes = { vqgan: 'VQGAN', text_encoder: 'T5Encoder', transformer: 'MaskedTransformer' } as const;
 const superResClasses = { super_res_vqgan: 'VQGAN', super_res_transformer: 'SuperResTransformer' } as const;
 
-export const hasSuperRes = (index: ModelIndex) => index.superResSampling !== undefined;
+const hasSuperRes = (index: ModelIndex) => index.superResSampling !== undefined;
 
 /**
  * Loads all parts of a model folder, one tensor at a time. The caller disposes them; if it fails or is aborted,

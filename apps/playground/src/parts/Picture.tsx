@@ -23,7 +23,7 @@ export function Picture({ image, label, className }: PictureProps) {
   );
 }
 
-export function draw(canvas: HTMLCanvasElement, { width, height, data }: RgbaImage): void {
+function draw(canvas: HTMLCanvasElement, { width, height, data }: RgbaImage): void {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
   canvas.getContext('2d')!.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);

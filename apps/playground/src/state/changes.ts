@@ -34,7 +34,7 @@ function takeImage({ width, height, data }: RgbaImage): Partial<Recipe> {
   return { image: { width, height, data }, mask: emptyMask(width, height), margins: noMargins };
 }
 
-export function emptyMask(width: number, height: number): MaskImage {
+function emptyMask(width: number, height: number): MaskImage {
   return { width, height, data: new Uint8Array(width * height) };
 }
 

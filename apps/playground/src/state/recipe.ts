@@ -66,7 +66,7 @@ export function numImages({ verb, count }: Recipe): number {
 }
 
 /** Whether verb and prompt go together: variations do without one. */
-export function needsPrompt(verb: Verb): boolean {
+function needsPrompt(verb: Verb): boolean {
   return verb !== 'variations';
 }
 
