@@ -94,7 +94,7 @@ describe('a folder', () => {
   });
 
   test('without weights says which files were expected', async () => {
-    await expect(opened({ 'model.bin': one(1) })).rejects.toThrow(
+    await expect(opened({ 'notes.txt': one(1) })).rejects.toThrow(
       '[checkpoint] openCheckpoint: expected model.safetensors or diffusion_pytorch_model.safetensors',
     );
     await expect(opened({ [model]: one(1) }, 'absent.safetensors')).rejects.toThrow('absent.safetensors in folder');

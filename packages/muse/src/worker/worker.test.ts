@@ -184,6 +184,7 @@ describe('a pipeline in a worker', () => {
       expect(line.slice(4).every((x) => x === 0)).toBe(true);
     }
     expect((await remote.memory()).numTensors).toBeGreaterThan(0);
+    await remote.attention({ prompt, tokenIds });
     const before = await remote.memory();
     await remote.attention({ prompt, tokenIds });
     expect(await remote.memory()).toEqual(before);

@@ -142,7 +142,7 @@ fn main() {
     }
     workgroupBarrier();
     for (var r = 0; r < min(${keys}, uniforms.T - first); r++) {
-      ${hasMask ? 'if (keyMask[image * uniforms.T + first + r] == 0.0) { continue; }' : ''}
+      ${hasMask ? 'if (f32(keyMask[image * uniforms.T + first + r]) == 0.0) { continue; }' : ''}
       var score = 0.0;
       for (var c = 0; c < ${fours}; c++) { score += dot(query[c], keyTile[r * ${fours} + c]); }
       ${hasBias ? `if (isInside) { score += ${biasAt}; }` : ''}
