@@ -54,7 +54,7 @@ describeBackends('CodebookEma', (backend) => {
 describe('CodebookEma', () => {
   let backend: Backend;
   beforeAll(async () => {
-    backend = await createBackend({ device: 'tensorflow' });
+    backend = await createBackend({ device: 'wasm' });
   });
   afterAll(() => backend.dispose());
 

@@ -13,7 +13,7 @@ import {
 describe('PatchDiscriminator', () => {
   let backend: Backend;
   beforeAll(async () => {
-    backend = await createBackend({ device: 'tensorflow' });
+    backend = await createBackend({ device: 'wasm' });
   });
   afterAll(() => backend.dispose());
 

@@ -99,7 +99,7 @@ describe('vqganGeneratorLoss', () => {
   let discriminator: PatchDiscriminator;
   let images: tf.Tensor4D;
   beforeAll(async () => {
-    backend = await createBackend({ device: 'tensorflow' });
+    backend = await createBackend({ device: 'wasm' });
     const config = resolveVQGANConfig('tiny');
     vqgan = new VQGAN(backend, config, asVariables(initParameters(backend, vqganParameters(config), 5)));
     const preset = patchDiscriminatorPresets.tiny;
