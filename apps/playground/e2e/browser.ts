@@ -38,7 +38,7 @@ export class Launched {
     page.on('console', (message) => {
       if (message.type() === 'error') errors.push(message.text());
     });
-    await page.addInitScript(watchLongTasks);
+    await page.addInitScript(watchPage);
     await page.goto(url);
     return { page, context: own, errors };
   }
@@ -50,9 +50,9 @@ export interface Visit {
   readonly errors: string[];
 }
 
-/** In the page: notes how long its main thread was held, and how far things moved unasked. */
-function watchLongTasks(): void {
-  const noted = { longTasks: [] as { start: number; duration: number }[], shift: 0 };
+/** In the page: notes how long its main thread was held, how far things moved unasked, and what was to be read on the way. */
+function watchPage(): void {
+  const noted: Notes = { longTasks: [], shift: 0, said: [] };
   (globalThis as unknown as { noted: typeof noted }).noted = noted;
   new PerformanceObserver((list) => {
     for (const { startTime, duration } of list.getEntries()) noted.longTasks.push({ start: startTime, duration });
@@ -62,10 +62,28 @@ function watchLongTasks(): void {
       if (!entry.hadRecentInput) noted.shift += entry.value;
     }
   }).observe({ type: 'layout-shift', buffered: true });
+  new MutationObserver(() => {
+    for (const element of document.querySelectorAll('.progress-line, .message')) {
+      const text = element.textContent ?? '';
+      if (!noted.said.includes(text)) noted.said.push(text);
+    }
+  }).observe(document, { subtree: true, childList: true, characterData: true });
+}
+
+interface Notes {
+  readonly longTasks: { start: number; duration: number }[];
+  shift: number;
+  /** Progress and messages, which may be gone before a test looks. */
+  readonly said: string[];
+}
+
+/** Waits until the page has said something, however short it stood there. */
+export async function expectSaid(page: Page, text: RegExp): Promise<void> {
+  await expect.poll(async () => (await notes(page)).said.join('\n'), { timeout: 240_000 }).toMatch(text);
 }
 
 /** What the page noted since it was opened. */
-export function notes(page: Page): Promise<{ longTasks: { start: number; duration: number }[]; shift: number }> {
+export function notes(page: Page): Promise<Notes> {
   return page.evaluate(() => (globalThis as unknown as { noted: never }).noted);
 }
 

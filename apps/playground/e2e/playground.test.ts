@@ -10,7 +10,7 @@ import { createBackend } from '@muse/backend';
 import { decodePng, readPngText } from '@muse/muse';
 import { writeTinyCascade } from '@muse/tiny-model';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { describeInBrowser, expectAccessible, notes, pixelsOf, type Visit } from './browser.ts';
+import { describeInBrowser, expectAccessible, expectSaid, notes, pixelsOf, type Visit } from './browser.ts';
 import { type StaticServer, serve } from './serve.ts';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
@@ -67,9 +67,9 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     await page.reload();
     const began = await page.evaluate(() => performance.now());
     await make().click();
-    await page.getByText(/step 1 of 2 · \d+ tokens open/).waitFor();
     await done();
-    await page.getByText(/Computed by WebAssembly, on the processor/).waitFor();
+    await expectSaid(page, /step 1 of 2 · \d+ tokens open/);
+    await expectSaid(page, /Computed by WebAssembly, on the processor/);
     const { longTasks } = await notes(page);
     const held = longTasks.filter(({ start }) => start > began).map(({ duration }) => duration);
     // 50 ms, and as much again for the noise of a shared machine; on a busy one every task takes longer by the clock.
@@ -104,6 +104,7 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     await page.getByText(/step 1 of 2, \d+ open/).waitFor();
     await page.locator('summary', { hasText: 'Under the hood' }).click();
     const cells = page.getByRole('grid', { name: 'Tokens' }).getByRole('button');
+    await cells.first().waitFor();
     expect(await cells.count()).toBe(64);
     await cells.nth(3).focus();
     await page.keyboard.press('ArrowDown');
@@ -205,7 +206,7 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     await page.getByText('Generate', { exact: true }).click();
     await page.getByRole('spinbutton', { name: 'Steps' }).fill('60');
     await make().click();
-    await page.getByText(/step \d+ of 60/).waitFor();
+    await expectSaid(page, /step \d+ of 60/);
     const began = Date.now();
     await page.getByRole('button', { name: 'Cancel' }).click();
     await make().waitFor();

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { createBackend } from '@muse/backend';
 import { writeTinyModel } from '@muse/tiny-model';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { describeInBrowser, pixelsOf, softwareGpu, type Visit } from './browser.ts';
+import { describeInBrowser, expectSaid, pixelsOf, softwareGpu, type Visit } from './browser.ts';
 import { type StaticServer, serve } from './serve.ts';
 
 let folder: string;
@@ -51,17 +51,14 @@ describeInBrowser('the playground on WebGPU, by SwiftShader', softwareGpu, (laun
   it.runIf(process.env.MUSE_SLOW)('starts again when the GPU is lost, and gives the same image', async () => {
     const { page } = visit;
     const session = await launched.browser!.newBrowserCDPSession();
-    await page.getByLabel('Images').selectOption('2');
+    await page.getByLabel('Images').selectOption('8');
     await page.getByRole('button', { name: 'Make it' }).click();
-    await page.getByText(/Image 1 of 2 · step 1/).waitFor();
+    await expectSaid(page, /Image 1 of 8 · step/);
     await session.send('Browser.crashGpuProcess').catch(() => {});
-    await page
-      .getByText(/The GPU was lost/)
-      .first()
-      .waitFor();
-    await page.locator('.facts', { hasText: 'seed 6 ·' }).waitFor();
-    // Newest first: of the second try, seed 6 and seed 5.
-    await page.locator('.history button').nth(1).click();
+    await expectSaid(page, /The GPU was lost/);
+    await page.locator('.facts', { hasText: 'seed 12 ·' }).waitFor();
+    // Newest first: of the second try, seed 12 down to seed 5.
+    await page.locator('.history button').nth(7).click();
     expect((await pixelsOf(page, picture)).data).toEqual(first);
   });
 });
