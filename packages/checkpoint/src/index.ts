@@ -6,6 +6,7 @@ export { type DownloadFolderOptions, type HubFolder, type HubFolderOptions, hubF
 export type { HubProgress } from './hub/progress.js';
 export { urlFolder } from './hub/urlFolder.js';
 export { variantFolder } from './hub/variantFolder.js';
+export { type LoadComponentParametersOptions, loadComponentParameters } from './loadComponentParameters.js';
 export { checkSpecs, type LoadParametersOptions, loadParameters } from './loadParameters.js';
 export {
   type ModelComponent,
@@ -27,4 +28,5 @@ export {
 } from './parameters.js';
 export { readBytes, readJson } from './readFile.js';
 export { renameTensors } from './renameTensors.js';
+export { isObject } from './safetensorsHeader.js';
 export type { DType, TensorData, TensorInfo, TensorValues } from './tensorData.js';

@@ -145,6 +145,7 @@ function checkCoverage(file: string, entries: [string, TensorEntry][], dataStart
   }
 }
 
+/** A JSON object: neither an array nor null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

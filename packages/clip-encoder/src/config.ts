@@ -1,4 +1,5 @@
 import { ConfigError } from '@muse/backend';
+import { isObject } from '@muse/checkpoint';
 
 /** Activations of published models: `quick_gelu` is x·σ(1.702·x) (OpenAI's), `gelu` the exact one (OpenCLIP's). */
 export const clipActivations = ['quick_gelu', 'gelu'] as const;
@@ -127,10 +128,6 @@ function resolve<Config extends ClipStackConfig>(
     );
   }
   return resolved;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(where: string, field: string, expected: string, got: unknown): ConfigError {

@@ -1,5 +1,12 @@
 import { type Backend, WeightError } from '@muse/backend';
-import { type FolderSource, loadParameters, type ModelComponent, readBytes, readJson } from '@muse/checkpoint';
+import {
+  type Checkpoint,
+  type FolderSource,
+  loadComponentParameters,
+  type ModelComponent,
+  readBytes,
+  readJson,
+} from '@muse/checkpoint';
 import { ClipImageEncoder } from './clipImageEncoder.js';
 import { ClipTextEncoder, checkTokenizer } from './clipTextEncoder.js';
 import { resolveClipImageConfig, resolveClipTextConfig } from './config.js';
@@ -27,13 +34,9 @@ export async function loadClipTextEncoder(
   const config = resolveClipTextConfig(component.config);
   const tokenizer = await loadClipTokenizer(tokenizerFolder);
   checkTokenizer(config, tokenizer);
-  const checkpoint = await component.checkpoint();
-  try {
-    const parameters = await loadParameters(backend, towerOf(checkpoint, 'text'), clipTextParameters(config));
-    return new ClipTextEncoder(backend, config, parameters, tokenizer);
-  } finally {
-    await checkpoint.close();
-  }
+  const view = (checkpoint: Checkpoint) => towerOf(checkpoint, 'text');
+  const parameters = await loadComponentParameters(backend, component, clipTextParameters(config), { view });
+  return new ClipTextEncoder(backend, config, parameters, tokenizer);
 }
 
 /**
@@ -44,13 +47,9 @@ export async function loadClipTextEncoder(
  */
 export async function loadClipImageEncoder(backend: Backend, component: ModelComponent): Promise<ClipImageEncoder> {
   const config = resolveClipImageConfig(component.config);
-  const checkpoint = await component.checkpoint();
-  try {
-    const parameters = await loadParameters(backend, towerOf(checkpoint, 'image'), clipImageParameters(config));
-    return new ClipImageEncoder(backend, config, parameters);
-  } finally {
-    await checkpoint.close();
-  }
+  const view = (checkpoint: Checkpoint) => towerOf(checkpoint, 'image');
+  const parameters = await loadComponentParameters(backend, component, clipImageParameters(config), { view });
+  return new ClipImageEncoder(backend, config, parameters);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { ConfigError } from '@muse/backend';
+import { isObject } from '@muse/checkpoint';
 
 /** Training fields that both transformers have, with their defaults. */
 export const trainingDefaults = { condDropProb: 0.1, labelSmoothing: 0.1 } as const;
@@ -76,8 +77,6 @@ function fieldsOf<Config extends TrainingFields>(rules: FieldRules<Config>, sour
     }
     return rules.presets[source]!;
   }
-  if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-    throw invalid('config', "a preset's name or an object", source);
-  }
+  if (!isObject(source)) throw invalid('config', "a preset's name or an object", source);
   return source;
 }

@@ -1,5 +1,5 @@
 import type { Backend } from '@muse/backend';
-import { loadParameters, type ModelComponent, type ParameterSpec, type Parameters } from '@muse/checkpoint';
+import { loadComponentParameters, type ModelComponent } from '@muse/checkpoint';
 import { resolveMaskedTransformerConfig } from './config.js';
 import { MaskedTransformer } from './maskedTransformer.js';
 import { maskedTransformerParameters, superResTransformerParameters } from './parameters.js';
@@ -13,7 +13,9 @@ import { SuperResTransformer } from './superResTransformer.js';
  */
 export async function loadMaskedTransformer(backend: Backend, component: ModelComponent): Promise<MaskedTransformer> {
   const config = resolveMaskedTransformerConfig(component.config);
-  const parameters = await readParameters(backend, component, maskedTransformerParameters(config));
+  const parameters = await loadComponentParameters(backend, component, maskedTransformerParameters(config), {
+    name: component.name,
+  });
   return new MaskedTransformer(backend, config, parameters);
 }
 
@@ -27,19 +29,8 @@ export async function loadSuperResTransformer(
   component: ModelComponent,
 ): Promise<SuperResTransformer> {
   const config = resolveSuperResTransformerConfig(component.config);
-  const parameters = await readParameters(backend, component, superResTransformerParameters(config));
+  const parameters = await loadComponentParameters(backend, component, superResTransformerParameters(config), {
+    name: component.name,
+  });
   return new SuperResTransformer(backend, config, parameters);
-}
-
-async function readParameters(
-  backend: Backend,
-  component: ModelComponent,
-  specs: readonly ParameterSpec[],
-): Promise<Parameters> {
-  const checkpoint = await component.checkpoint();
-  try {
-    return await loadParameters(backend, checkpoint, specs, { name: component.name });
-  } finally {
-    await checkpoint.close();
-  }
 }

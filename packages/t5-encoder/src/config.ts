@@ -1,4 +1,5 @@
 import { ConfigError } from '@muse/backend';
+import { isObject } from '@muse/checkpoint';
 
 /** Elementwise functions of the feed-forward layer, by transformers' names (`gelu` is exact, `gelu_new` the tanh form). */
 export const t5Activations = ['relu', 'gelu', 'gelu_new', 'silu'] as const;
@@ -206,10 +207,8 @@ function presetNamed(name: string): Record<string, unknown> {
 }
 
 function objectOf(source: unknown): Record<string, unknown> {
-  if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-    throw invalid('config', 'an object or the name of a preset', source);
-  }
-  return source as Record<string, unknown>;
+  if (!isObject(source)) throw invalid('config', 'an object or the name of a preset', source);
+  return source;
 }
 
 function invalid(field: string, expected: string, got: unknown): ConfigError {

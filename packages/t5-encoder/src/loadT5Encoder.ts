@@ -1,5 +1,5 @@
 import type { Backend } from '@muse/backend';
-import { loadParameters, type ModelComponent, readBytes, readJson } from '@muse/checkpoint';
+import { loadComponentParameters, type ModelComponent, readBytes, readJson } from '@muse/checkpoint';
 import { resolveT5Config } from './config.js';
 import { t5Parameters } from './parameters.js';
 import { checkTokenizer, T5Encoder } from './t5Encoder.js';
@@ -16,13 +16,8 @@ export async function loadT5Encoder(backend: Backend, component: ModelComponent)
   const config = resolveT5Config(component.config);
   const tokenizer = await loadTokenizer(component);
   checkTokenizer(config, tokenizer);
-  const checkpoint = await component.checkpoint();
-  try {
-    const parameters = await loadParameters(backend, encoderOnly(checkpoint), t5Parameters(config));
-    return new T5Encoder(backend, config, parameters, tokenizer);
-  } finally {
-    await checkpoint.close();
-  }
+  const parameters = await loadComponentParameters(backend, component, t5Parameters(config), { view: encoderOnly });
+  return new T5Encoder(backend, config, parameters, tokenizer);
 }
 
 /** `tokenizer.json`, or else `spiece.model`, or else none. */

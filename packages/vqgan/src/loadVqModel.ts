@@ -1,5 +1,5 @@
 import { type Backend, ConfigError } from '@muse/backend';
-import { loadParameters, type ModelComponent } from '@muse/checkpoint';
+import { isObject, loadComponentParameters, type ModelComponent } from '@muse/checkpoint';
 import { downsampleFactorOf, resolveVQGANConfig, type VQGANConfig } from './config.js';
 import { vqganParameters } from './parameters.js';
 import { VQGAN } from './vqgan.js';
@@ -24,8 +24,8 @@ const fixedFields: Readonly<Record<string, { readonly only: unknown; readonly by
  * @throws ConfigError naming diffusers' field, what it must be and what it is
  */
 export function resolveVQModelConfig(json: unknown): VQGANConfig {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid('config', 'an object', json);
-  const fields = json as Record<string, unknown>;
+  if (!isObject(json)) throw invalid('config', 'an object', json);
+  const fields = json;
   for (const [name, { only, byDefault }] of Object.entries(fixedFields)) {
     const value = fields[name] ?? byDefault;
     if (value !== only) throw invalid(name, JSON.stringify(only), value);
@@ -68,10 +68,5 @@ function invalid(field: string, expected: string, got: unknown): ConfigError {
  */
 export async function loadVQModel(backend: Backend, component: ModelComponent): Promise<VQGAN> {
   const config = resolveVQModelConfig(component.config);
-  const checkpoint = await component.checkpoint();
-  try {
-    return new VQGAN(backend, config, await loadParameters(backend, checkpoint, vqganParameters(config)));
-  } finally {
-    await checkpoint.close();
-  }
+  return new VQGAN(backend, config, await loadComponentParameters(backend, component, vqganParameters(config)));
 }

@@ -1,5 +1,5 @@
 import type { Backend } from '@muse/backend';
-import { loadParameters, type ModelComponent } from '@muse/checkpoint';
+import { loadComponentParameters, type ModelComponent } from '@muse/checkpoint';
 import { resolveVQGANConfig, type VQGANOptions } from './config.js';
 import { vqganParameters } from './parameters.js';
 import { VQGAN } from './vqgan.js';
@@ -11,11 +11,10 @@ import { VQGAN } from './vqgan.js';
  */
 export async function loadVQGAN(backend: Backend, component: ModelComponent): Promise<VQGAN> {
   const config = resolveVQGANConfig(component.config as VQGANOptions);
-  const checkpoint = await component.checkpoint();
-  try {
-    const parameters = await loadParameters(backend, checkpoint, vqganParameters(config), { name: component.name });
-    return new VQGAN(backend, config, parameters);
-  } finally {
-    await checkpoint.close();
-  }
+  const { name } = component;
+  return new VQGAN(
+    backend,
+    config,
+    await loadComponentParameters(backend, component, vqganParameters(config), { name }),
+  );
 }

@@ -1,4 +1,5 @@
 import { ConfigError, WeightError } from '@muse/backend';
+import { isObject } from '@muse/checkpoint';
 import { BytePairs } from './bytePairs.js';
 import { END_OF_TEXT, START_OF_TEXT, wordsOfText, wordsOfTextFast } from './words.js';
 
@@ -168,8 +169,4 @@ function readMerge(where: string, at: string, merge: unknown): [string, string] 
     return parts as [string, string];
   }
   throw problem(where, `${at}: expected two pieces, got ${JSON.stringify(merge)}`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

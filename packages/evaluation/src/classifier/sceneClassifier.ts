@@ -1,5 +1,5 @@
 import { assertShape, type Backend, type Conv2dOptions, WeightError } from '@muse/backend';
-import { loadParameters, type ModelComponent, type Parameters } from '@muse/checkpoint';
+import { loadComponentParameters, type ModelComponent, type Parameters } from '@muse/checkpoint';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { resolveSceneClassifierConfig, type SceneClassifierConfig } from './config.js';
 import { type HeadName, headNames } from './heads.js';
@@ -118,12 +118,7 @@ export class SceneClassifier {
  */
 export async function loadSceneClassifier(backend: Backend, component: ModelComponent): Promise<SceneClassifier> {
   const config = resolveSceneClassifierConfig(component.config as Partial<SceneClassifierConfig>);
-  const checkpoint = await component.checkpoint();
-  try {
-    const specs = sceneClassifierParameters(config);
-    const parameters = await loadParameters(backend, checkpoint, specs, { name: component.name });
-    return new SceneClassifier(backend, config, parameters);
-  } finally {
-    await checkpoint.close();
-  }
+  const { name } = component;
+  const parameters = await loadComponentParameters(backend, component, sceneClassifierParameters(config), { name });
+  return new SceneClassifier(backend, config, parameters);
 }

@@ -1,5 +1,5 @@
-import { ConfigError } from '@muse/backend';
-import { MAX_LAYERS } from '../configFields.js';
+import { isObject } from '@muse/checkpoint';
+import { invalidField, MAX_LAYERS } from '../configFields.js';
 
 /** Sizes of aMUSEd's transformer (Patil et al. 2024, arXiv 2401.01808), diffusers' UVit2DModel. */
 export interface UViTConfig {
@@ -85,11 +85,7 @@ const upstream = {
 
 const sizeFields = Object.keys(upstream) as (keyof typeof upstream)[];
 
-const invalid = (field: string, expected: string, got: unknown) =>
-  new ConfigError(
-    { package: 'masked-transformer', in: 'resolveUViTConfig' },
-    `expected ${field} to be ${expected}, got ${JSON.stringify(got) ?? String(got)}`,
-  );
+const invalid = invalidField('resolveUViTConfig');
 
 /**
  * A checked configuration.
@@ -103,13 +99,10 @@ export function resolveUViTConfig(source: UViTPresetName | UViTConfig | unknown)
       throw invalid('preset', `one of ${Object.keys(uvitPresets).join(', ')}`, source);
     return uvitPresets[source as UViTPresetName];
   }
-  if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-    throw invalid('config', "a preset's name or an object", source);
-  }
-  const fields = source as Record<string, unknown>;
-  if (!('latentSize' in fields)) return fromDiffusers(fields);
-  check(fields, (field) => field);
-  return fields as unknown as UViTConfig;
+  if (!isObject(source)) throw invalid('config', "a preset's name or an object", source);
+  if (!('latentSize' in source)) return fromDiffusers(source);
+  check(source, (field) => field);
+  return source as unknown as UViTConfig;
 }
 
 function fromDiffusers(json: Record<string, unknown>): UViTConfig {

@@ -1,5 +1,5 @@
 import type { Backend } from '@muse/backend';
-import { loadParameters, type ModelComponent } from '@muse/checkpoint';
+import { loadComponentParameters, type ModelComponent } from '@muse/checkpoint';
 import { resolveUViTConfig } from './config.js';
 import { uvitParameters } from './parameters.js';
 import { UViT } from './uvit.js';
@@ -11,10 +11,5 @@ import { UViT } from './uvit.js';
  */
 export async function loadUViT(backend: Backend, component: ModelComponent): Promise<UViT> {
   const config = resolveUViTConfig(component.config);
-  const checkpoint = await component.checkpoint();
-  try {
-    return new UViT(backend, config, await loadParameters(backend, checkpoint, uvitParameters(config)));
-  } finally {
-    await checkpoint.close();
-  }
+  return new UViT(backend, config, await loadComponentParameters(backend, component, uvitParameters(config)));
 }

@@ -1,4 +1,5 @@
 import { WeightError } from '@muse/backend';
+import { isObject } from '@muse/checkpoint';
 
 const place = { package: 't5-encoder', in: 'fromTokenizerJson' };
 
@@ -144,10 +145,6 @@ function checkPart(
     throw invalid(`${field}.type`, `one of Sequence, ${Object.keys(known).join(', ')}`, isObject(part) ? type : part);
   }
   for (const [name, check] of Object.entries(known[type]!)) check(`${field}.${name}`, part[name]);
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Most characters of a value in a message. */
