@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { WeightError } from '@muse/backend';
@@ -115,18 +116,26 @@ async function hasSize(path: string, sizeBytes: number): Promise<boolean> {
   }
 }
 
-/** Relative, so that a cache can be moved. Where links are not allowed (Windows), the file itself takes its place. */
+/**
+ * Relative, so that a cache can be moved. Where links are not allowed (Windows), the file itself takes its place. Renamed into
+ * place: another reader of the file finds the old link or the new one, never none.
+ */
 async function linkFile(blob: string, pointer: string): Promise<void> {
   await mkdir(dirname(pointer), { recursive: true });
-  await rm(pointer, { force: true });
+  const temporary = `${pointer}.${randomUUID()}.link`;
   try {
-    await symlink(relative(dirname(pointer), blob), pointer);
+    await symlink(relative(dirname(pointer), blob), temporary);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // Another process was faster.
-    if (code === 'EEXIST') return;
     if (code !== 'EPERM' && code !== 'ENOSYS' && code !== 'ENOTSUP') throw error;
     await rename(blob, pointer);
+    return;
+  }
+  try {
+    await rename(temporary, pointer);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
 }
 
