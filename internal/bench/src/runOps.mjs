@@ -1,21 +1,29 @@
-// Times the ops of one device. Args: device, `muse` or `stock`. Prints one line of JSON.
+// Times the ops of one device. Args: device, `muse` or `stock`, number of the first case. Reports each case by itself, its
+// start too: one that ends the process does not take the others along.
 import { opCases } from './opCases.mjs';
-import { medianMs, startDevice } from './startDevice.mjs';
+import { medianMs, reason, report, startDevice } from './startDevice.mjs';
 
-const [device, side] = process.argv.slice(2);
+const [device, side, first] = process.argv.slice(2);
 const backend = await startDevice(device, side);
 const { tf } = backend;
-const results = {};
-for (const { name, inputs, run } of opCases(backend)) {
-  const forward = () => [tf.tidy(() => run(...inputs))];
-  const gradient = () => tf.tidy(() => tf.grads((...xs) => tf.sum(tf.square(run(...xs))))(inputs));
-  results[name] = { forwardMs: await medianMs(tf, forward) };
-  try {
-    results[name].gradientMs = await medianMs(tf, gradient);
-  } catch (error) {
-    // What stock tfjs can't do on this device is part of the result.
-    results[name].gradientError = String(error.message).split('\n')[0].slice(0, 120);
-  }
+const cases = opCases(backend);
+for (const [index, { name, inputs, run }] of cases.entries()) {
+  if (index < Number(first)) continue;
+  report({ start: name, index, isLast: index === cases.length - 1 });
+  const attempt = async (key, step) => {
+    try {
+      return { [`${key}Ms`]: await medianMs(tf, step) };
+    } catch (error) {
+      // What stock tfjs can't do on this device is part of the result.
+      return { [`${key}Error`]: reason(error) };
+    }
+  };
+  const forward = await attempt('forward', () => [tf.tidy(() => run(...inputs))]);
+  const gradientOf = tf.grads((...xs) => tf.sum(tf.square(run(...xs))));
+  report({
+    name,
+    index,
+    result: { ...forward, ...(await attempt('gradient', () => tf.tidy(() => gradientOf(inputs)))) },
+  });
 }
-process.stdout.write(`${JSON.stringify(results)}\n`);
 process.exit(0);

@@ -7,7 +7,7 @@ import {
   maskedTransformerPresets,
   sampleMasking,
 } from '@muse/masked-transformer';
-import { medianMs, startDevice } from './startDevice.mjs';
+import { medianMs, reason, report, startDevice } from './startDevice.mjs';
 
 const [device, side, batch] = process.argv.slice(2);
 const B = Number(batch);
@@ -47,7 +47,7 @@ let result;
 try {
   result = { stepMs: await medianMs(tf, step, { forMs: 8000, atMost: 8 }) };
 } catch (error) {
-  result = { error: String(error.message).split('\n')[0].slice(0, 120) };
+  result = { error: reason(error) };
 }
-process.stdout.write(`${JSON.stringify({ ...result, batchSize: B, numParameters: countParameters(specs) })}\n`);
+report({ ...result, batchSize: B, numParameters: countParameters(specs) });
 process.exit(0);

@@ -33,11 +33,14 @@ export async function startDevice(device, side) {
   return { name: device, tf, ops: stockOps(tf) };
 }
 
-/** Median of repeated runs after a warm-up, in ms. `step` returns tensors; the first is waited for, all are disposed. */
+/**
+ * Median of repeated runs after a warm-up, in ms: at least one, and no new one after `forMs`. `step` returns tensors; the
+ * first is waited for, all are disposed.
+ */
 export async function medianMs(tf, step, { forMs = 1200, atMost = 40 } = {}) {
   const times = [];
   const until = performance.now() + forMs;
-  for (let i = 0; i < 4 || (performance.now() < until && i < atMost); i++) {
+  for (let i = 0; i < 2 || (performance.now() < until && i < atMost); i++) {
     const start = performance.now();
     const outputs = step();
     await outputs[0].data();
@@ -46,4 +49,16 @@ export async function medianMs(tf, step, { forMs = 1200, atMost = 40 } = {}) {
   }
   const sorted = times.slice(1).sort((a, b) => a - b);
   return sorted[sorted.length >> 1];
+}
+
+/** One line for the parent, which reads them as they come. */
+export function report(entry) {
+  process.stdout.write(`${JSON.stringify(entry)}\n`);
+}
+
+/** Why something failed, in a line. */
+export function reason(error) {
+  return String(error?.message ?? error)
+    .split('\n')[0]
+    .slice(0, 160);
 }

@@ -6,7 +6,7 @@ export function stockOps(tf) {
     const { mean, variance } = tf.moments(x, axes, true);
     return tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, epsilon)));
   };
-  return {
+  const ops = {
     linear(x, weight, bias) {
       const rows = tf.matMul(tf.reshape(x, [-1, weight.shape[0]]), weight);
       const out = tf.reshape(rows, [...x.shape.slice(0, -1), weight.shape[1]]);
@@ -48,5 +48,14 @@ export function stockOps(tf) {
       const target = tf.add(tf.mul(tf.oneHot(labels, V), 1 - labelSmoothing), labelSmoothing / V);
       return tf.neg(tf.sum(tf.mul(target, tf.logSoftmax(logits)), 1));
     },
+    fusedLinear(x, weight, { bias, activation, residual }) {
+      const y = ops.linear(x, weight, bias);
+      const out = activation ? ops[activation](y) : y;
+      return residual ? tf.add(residual, out) : out;
+    },
+    selfAttention(x, { query, key, value }, options) {
+      return ops.attention(ops.linear(x, query), ops.linear(x, key), ops.linear(x, value), options);
+    },
   };
+  return ops;
 }

@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { root } from '../../../scripts/install.mjs';
+import { runChild } from './child.mjs';
+
+const model = join(root, 'packages/model-emoji/model');
+/** Images in a training step; without one, a step of the bundled model would take minutes. */
+const trainingBatch = { tensorflow: 32, wasm: 4 };
+/** A command that takes longer is run once. */
+const SLOW_MS = 60_000;
+
+const say = (text) => process.stderr.write(`${text}\n`);
+const script = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+/** Ops, a training step and the stages of a picture on one device, ours and stock tfjs in turns. */
+export async function measureDevice(device, rounds) {
+  const entry = { ops: await inTurns(rounds, (side) => measureOps(device, side)) };
+  const batch = trainingBatch[device];
+  if (batch) entry.training = await inTurns(rounds, (side) => measureTraining(device, side, batch));
+  Object.assign(entry, await measureGenerate(device));
+  entry.commandMs = await measureCommand(device);
+  return entry;
+}
+
+async function inTurns(rounds, measure) {
+  const runs = { stock: [], muse: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const side of ['stock', 'muse']) runs[side].push(await measure(side));
+  }
+  return { muse: runs.muse.reduce(merge), stock: runs.stock.reduce(merge) };
+}
+
+/** The smaller of each figure over the rounds: what the machine can do when nothing else disturbs it. */
+function merge(a, b) {
+  if (typeof a === 'number' && typeof b === 'number') return Math.min(a, b);
+  if (a && b && typeof a === 'object') {
+    const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+    return Object.fromEntries([...keys].map((key) => [key, merge(a[key], b[key])]));
+  }
+  return a ?? b;
+}
+
+/** A case that ends the process (a lost GPU) or never ends fails by itself; a new process goes on with the next. */
+async function measureOps(device, side) {
+  const results = {};
+  let isDone = false;
+  for (let first = 0; !isDone; ) {
+    let current;
+    const onEntry = (entry) => {
+      if (entry.start) current = entry;
+      if (!entry.result) return;
+      results[entry.name] = entry.result;
+      say(`${device}, ${side}: ${entry.name} ${describe(entry.result)}`);
+    };
+    const { problem } = await runChild(process.execPath, [script('runOps.mjs'), device, side, String(first)], {
+      onEntry,
+    });
+    if (problem && current && !results[current.start]) {
+      results[current.start] = { forwardError: problem, gradientError: problem };
+      say(`${device}, ${side}: ${current.start} fails: ${problem}`);
+    } else if (problem) {
+      throw new Error(`[bench] ${device}, ${side}: expected the ops to be measured, got: ${problem}`);
+    }
+    first = (current?.index ?? 0) + 1;
+    isDone = !problem || current.isLast;
+  }
+  return results;
+}
+
+function describe({ forwardMs, forwardError, gradientMs, gradientError }) {
+  const part = (ms, error) => (ms === undefined ? `fails (${error})` : `${ms.toFixed(2)} ms`);
+  return `${part(forwardMs, forwardError)}, with gradient ${part(gradientMs, gradientError)}`;
+}
+
+async function measureTraining(device, side, batch) {
+  const { entries, problem } = await runChild(process.execPath, [
+    script('runTraining.mjs'),
+    device,
+    side,
+    String(batch),
+  ]);
+  const result = entries[0] ?? { error: problem, batchSize: batch };
+  say(
+    `${device}, ${side}: training step ${result.error ? `fails: ${result.error}` : `${Math.round(result.stepMs)} ms`}`,
+  );
+  return result;
+}
+
+/** The stages that there are when a process fails in the middle, and why it did. */
+async function measureGenerate(device) {
+  const onEntry = ({ stage, ms }) => say(`${device}: ${stage} ${ms} ms`);
+  const { entries, problem } = await runChild(process.execPath, [script('runGenerate.mjs'), device, model], {
+    onEntry,
+  });
+  if (problem) say(`${device}: from a prompt to pixels fails: ${problem}`);
+  const generate = Object.fromEntries(entries.map(({ stage, ms, peakMb }) => [stage, { ms, peakMb }]));
+  return { generate, ...(problem && { generateError: problem }) };
+}
+
+/** Wall time of the whole command, from nothing to a PNG on the disk: the first run and, unless it is slow, a second. */
+async function measureCommand(device) {
+  const times = [];
+  do {
+    const folder = mkdtempSync(join(tmpdir(), 'muse-bench-'));
+    const start = performance.now();
+    const args = ['generate', 'a smiling cat, 3D style', '--seed', '1', '--device', device, '--model', model];
+    const { problem } = await runChild(process.execPath, [join(root, 'apps/cli/dist/muse.js'), ...args], {
+      cwd: folder,
+    });
+    rmSync(folder, { recursive: true });
+    if (problem) {
+      say(`${device}: muse generate fails: ${problem}`);
+      break;
+    }
+    times.push(Math.round(performance.now() - start));
+    say(`${device}: muse generate ${times.at(-1)} ms`);
+  } while (times.length < 2 && times[0] < SLOW_MS);
+  return times;
+}
