@@ -3,6 +3,7 @@ import {
   choiceTemperature,
   defaultModel,
   devices,
+  dtypes,
   guidanceSchedules,
   integerFrom,
   interval,
@@ -19,6 +20,10 @@ export function oneOf(flags: string, description: string, choices: readonly stri
 
 export function deviceOption(): Option {
   return oneOf('--device <name>', 'what computes (default: auto, the first that works)', devices);
+}
+
+function dtypeOption(): Option {
+  return oneOf('--dtype <name>', "what the transformer's weights are kept in (default: f32)", dtypes);
 }
 
 /** A path or name that was given empty would be taken for the current folder. */
@@ -55,6 +60,7 @@ export function addImageOptions(command: Command, defaultName: string): Command 
     .option('-c, --count <n>', 'images to make (default: 1)', integerFrom(1, 10_000))
     .addOption(modelOption())
     .addOption(deviceOption())
+    .addOption(dtypeOption())
     .addOption(outputOption(`a folder, or a file that ends in .png (default: ${defaultName} here)`))
     .option('-f, --force', 'overwrite files');
 }

@@ -1,4 +1,4 @@
-import { deviceNames } from '@muse/backend';
+import { deviceNames, modelDtypes } from '@muse/backend';
 import * as sampler from '@muse/sampler';
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import * as values from './values.js';
 describe('the lists of choices', () => {
   it('are those of the packages', () => {
     expect([...values.devices].sort()).toEqual(['auto', ...deviceNames].sort());
+    expect(values.dtypes).toEqual(['auto', ...modelDtypes]);
     expect(values.orders).toEqual(sampler.decodeOrders);
     expect(values.guidanceSchedules).toEqual(sampler.guidanceSchedules);
     expect(values.maskSchedules).toEqual(sampler.maskSchedules);

@@ -37,6 +37,12 @@ describe('muse generate', () => {
     expect([image.width, image.height]).toEqual([16, 16]);
   });
 
+  it('refuses a dtype that the device lacks, by exit code 2, and says which it has', async () => {
+    const { code, stdout, stderr } = await work.run(['generate', 'a cat', '--dtype', 'q8']);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('expected a dtype of the device wasm (auto, f32), got q8');
+  });
+
   it('remembers prompt, seed, model and settings in the file, and --from repeats it to the byte', async () => {
     const { path, files } = await inFolder('from');
     const args = [

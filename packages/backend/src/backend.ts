@@ -6,6 +6,13 @@ import type { Plan, TensorFunction } from './plan/plan.js';
 export const deviceNames = ['webgpu', 'tensorflow', 'wasm', 'cpu'] as const;
 export type DeviceName = (typeof deviceNames)[number];
 
+/**
+ * What the linear maps of a model are kept in: `f32`; `f16`, half of its memory; `q8`, a quarter; `bf16`, which they are
+ * multiplied in as well. Sums are f32 always. Each device has some of them.
+ */
+export const modelDtypes = ['f32', 'f16', 'q8', 'bf16'] as const;
+export type ModelDtype = (typeof modelDtypes)[number];
+
 /** What a device can do beyond the reference ops. */
 export interface Capabilities {
   /** A GPU does the work (a software adapter such as lavapipe is none). */
@@ -25,6 +32,10 @@ export interface Backend {
   readonly tf: typeof Tf;
   readonly ops: Ops;
   readonly capabilities: Capabilities;
+  /** What models are loaded in, unless they are told otherwise. */
+  readonly dtype: ModelDtype;
+  /** What the device has of them; the first is what `auto` takes. */
+  readonly dtypes: readonly ModelDtype[];
   /** Why this device was chosen: shown to people when `device: 'auto'`. */
   readonly reason: string;
   /**

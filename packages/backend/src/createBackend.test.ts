@@ -33,10 +33,21 @@ describeBackends('a backend', (backend, device) => {
   it('has bf16 on tensorflow only', async () => {
     const narrow = createBackend({ device, dtype: 'bf16' });
     if (device !== 'tensorflow') {
-      await expect(narrow).rejects.toThrow(`expected dtype f32 for the device ${device}, got bf16`);
+      await expect(narrow).rejects.toThrow(`expected a dtype of the device ${device} (auto, f32`);
       return;
     }
     await (await narrow).dispose();
+  });
+
+  it('takes its own first choice for auto, and f32 unless told', async () => {
+    for (const [asked, got] of [
+      ['auto', backend().dtypes[0]],
+      [undefined, 'f32'],
+    ] as const) {
+      const made = await createBackend({ device, dtype: asked });
+      expect(made.dtype).toBe(got);
+      await made.dispose();
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Backend, type DeviceName, deviceNames } from './backend.js';
+import { type Backend, type DeviceName, deviceNames, type ModelDtype, modelDtypes } from './backend.js';
 import { allDevices } from './devices/allDevices.js';
 import type { DeviceOptions, RunningDevice } from './devices/device.js';
 import { activate } from './devices/tfjsBackend.js';
@@ -11,10 +11,11 @@ export interface BackendOptions extends DeviceOptions {
   /** A device by name, or `auto` (default): a real GPU by WebGPU, else tensorflow, wasm, cpu. */
   readonly device?: DeviceName | 'auto';
   /**
-   * What `linear` and `conv2d` compute in, gradients included; tensors stay f32. `bf16` (tensorflow only) trains up to
-   * twice as fast on processors with AVX512-BF16 or AMX, at three digits in each product. Default f32.
+   * What models are loaded in. `auto` is the device's choice: the fastest that leaves nearly all tokens as they are
+   * (docs/numerics.md). With `bf16` (tensorflow only) `linear` and `conv2d` compute in it, gradients included, and tensors
+   * stay f32: up to twice as fast on processors with AVX512-BF16 or AMX, at three digits in each product. Default f32.
    */
-  readonly dtype?: 'f32' | 'bf16';
+  readonly dtype?: 'auto' | ModelDtype;
   readonly onProgress?: (progress: BackendProgress) => void;
 }
 
@@ -34,7 +35,8 @@ const running = new Map<DeviceName, { readonly device: RunningDevice; numUsers: 
  * Starts a device and makes it the active one of tfjs. A device that already runs is shared, and stops when the last
  * of its users is disposed of.
  *
- * @throws UnsupportedBackendError for a device that can't be had: what is missing, and how to get it
+ * @throws UnsupportedBackendError for a device that can't be had: what is missing, and how to get it; for a dtype that it
+ * lacks: which there are
  */
 export async function createBackend(options: BackendOptions = {}): Promise<Backend> {
   const { device = 'auto' } = options;
@@ -68,7 +70,6 @@ async function chooseDevice(options: BackendOptions): Promise<Backend> {
 }
 
 async function startDevice(name: DeviceName, reason: string, options: BackendOptions): Promise<Backend> {
-  const { dtype = 'f32' } = options;
   let entry = running.get(name);
   if (entry) {
     await activate(name);
@@ -78,17 +79,24 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
   }
   entry.numUsers++;
   const { device } = entry;
-  const basicOps = dtype === 'bf16' ? device.bfloat16Ops : device.ops;
-  if (!basicOps) {
+  const { dtypes = ['f32'] } = device;
+  const { dtype: wanted = 'f32' } = options;
+  const dtype = wanted === 'auto' ? dtypes[0]! : wanted;
+  if (!dtypes.includes(dtype)) {
     await releaseDevice(name);
-    throw new UnsupportedBackendError(place, `expected dtype f32 for the device ${name}, got ${dtype}`);
+    const expected = ['auto', ...modelDtypes.filter((one) => dtypes.includes(one))].join(', ');
+    throw new UnsupportedBackendError(place, `expected a dtype of the device ${name} (${expected}), got ${dtype}`);
   }
+  const isBfloat16 = dtype === 'bf16';
+  const basicOps = isBfloat16 ? device.bfloat16Ops! : device.ops;
   let isDisposed = false;
   options.onProgress?.({ status: 'ready', device: name, detail: device.capabilities.description });
   return {
     name,
     tf,
-    ops: { ...basicOps, ...composeOps(basicOps), ...(dtype === 'f32' && device.composedOps) },
+    ops: { ...basicOps, ...composeOps(basicOps), ...(!isBfloat16 && device.composedOps) },
+    dtype,
+    dtypes,
     capabilities: device.capabilities,
     reason,
     checkErrors: () => device.checkErrors(),

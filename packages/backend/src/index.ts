@@ -1,5 +1,12 @@
 export { assertShape, type ShapePattern } from './assertShape.js';
-export { type Backend, type Capabilities, type DeviceName, deviceNames } from './backend.js';
+export {
+  type Backend,
+  type Capabilities,
+  type DeviceName,
+  deviceNames,
+  type ModelDtype,
+  modelDtypes,
+} from './backend.js';
 export { type BackendOptions, type BackendProgress, createBackend } from './createBackend.js';
 export { describeDevices } from './devices/allDevices.js';
 export type { DeviceOptions, DeviceReport } from './devices/device.js';

@@ -1,4 +1,4 @@
-import { type Backend, ConfigError } from '@muse/backend';
+import { type Backend, ConfigError, type ModelDtype } from '@muse/backend';
 import type { FolderSource, ModelIndex } from '@muse/checkpoint';
 import { checkParts } from './checkParts.js';
 import { conditionerOf } from './conditioning/conditionerOf.js';
@@ -73,6 +73,12 @@ export class Muse {
 
   get backend(): Backend {
     return this.#context.parts.backend;
+  }
+
+  /** What the transformers are kept in. */
+  get dtype(): ModelDtype {
+    const { dtype, backend } = this.#context.parts;
+    return dtype ?? backend.dtype;
   }
 
   get index(): ModelIndex {

@@ -1,4 +1,4 @@
-import { type Backend, ConfigError, createBackend, type DeviceName, type PackedDtype } from '@muse/backend';
+import { type Backend, ConfigError, createBackend, type DeviceName, type ModelDtype } from '@muse/backend';
 import {
   type FolderSource,
   type ModelComponent,
@@ -19,7 +19,7 @@ import { loadT5Encoder, type T5Encoder } from '@muse/t5-encoder';
 import { loadVQGAN, loadVQModel, type VQGAN } from '@muse/vqgan';
 import { checkMemory } from './checkMemory.js';
 import { checkParts } from './checkParts.js';
-import { checkPacking, packParameters } from './packParameters.js';
+import { checkDtype, dtypeOn, packParameters } from './packParameters.js';
 import { type LoadProgress, watchFolder } from './progress.js';
 
 /** The second stage of a cascade: a finer grid of its own VQGAN, sampled with the base's tokens in view. */
@@ -32,6 +32,8 @@ interface CommonParts {
   readonly backend: Backend;
   readonly vqgan: VQGAN;
   readonly index: ModelIndex;
+  /** What the transformers were loaded in. Default: what the backend says. */
+  readonly dtype?: ModelDtype;
   /** Whether `dispose` ends the backend as well. Default false. */
   readonly ownsBackend?: boolean;
 }
@@ -65,10 +67,11 @@ export interface LoadOptions {
   /** Which of a folder's weights: `fp16`. Default: the plain ones, or else those of `fp16`. */
   readonly variant?: string;
   /**
-   * What the linear maps of the transformers are kept in: `f16` takes half of f32's memory, `q8` a quarter; sums are f32 always.
-   * Tokens differ from f32's here and there. On webgpu only. Default f32.
+   * What the linear maps of the transformers are kept in: `f16` takes half of f32's memory, `q8` a quarter, on webgpu; `bf16`
+   * is for tensorflow. Tokens differ from f32's here and there; `auto` is what leaves nearly all of them on this device, see
+   * docs/numerics.md. Default: the backend's, or f32.
    */
-  readonly dtype?: 'f32' | PackedDtype;
+  readonly dtype?: 'auto' | ModelDtype;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -86,11 +89,12 @@ const hasSuperRes = (index: ModelIndex) => index.superResSampling !== undefined;
  * @throws WeightError, ConfigError for a folder that can't be used; UnsupportedBackendError for a device that can't be had
  */
 export async function loadMuseParts(source: FolderSource, options: LoadOptions = {}): Promise<MuseParts> {
-  const { device = 'auto', dtype = 'f32', onProgress, signal } = options;
+  const { device = 'auto', onProgress, signal } = options;
   signal?.throwIfAborted();
+  if (options.dtype !== undefined) checkDtype(options.dtype);
   const folder = await openModelFolder(watchFolder(source, { onProgress, signal }), { variant: options.variant });
   checkClasses(folder, source.location);
-  const backend = options.backend ?? (await createBackend({ device }));
+  const backend = options.backend ?? (await createBackend({ device, dtype: options.dtype }));
   onProgress?.({ status: 'device', device: backend.name, reason: backend.reason });
   const loaded: { dispose(): void }[] = [];
   const keep: Keep = (part) => {
@@ -98,13 +102,17 @@ export async function loadMuseParts(source: FolderSource, options: LoadOptions =
     return part;
   };
   try {
-    if (dtype !== 'f32') checkPacking(backend, dtype);
+    const dtype = options.backend ? dtypeOn(backend, options.dtype) : backend.dtype;
     // By headers alone, so they are no progress.
     await checkMemory(await openModelFolder(source, { variant: options.variant }), backend);
     const load = folder.index.format === 'diffusers' ? loadAmusedParts : loadT5Parts;
-    const parts: MuseParts = { ...(await load(backend, folder, keep)), ownsBackend: options.backend === undefined };
+    const parts: MuseParts = {
+      ...(await load(backend, folder, keep)),
+      dtype,
+      ownsBackend: options.backend === undefined,
+    };
     inFile(source.location, () => checkParts(parts));
-    if (dtype !== 'f32') {
+    if (dtype === 'f16' || dtype === 'q8') {
       const superRes = 'superRes' in parts ? parts.superRes : undefined;
       for (const part of [parts.transformer, superRes?.transformer]) {
         if (part) packParameters(backend, part.parameters, dtype);

@@ -1,4 +1,4 @@
-import { ConfigError, createBackend, type PackedDtype, UnsupportedBackendError } from '@muse/backend';
+import { ConfigError, createBackend, type ModelDtype, UnsupportedBackendError } from '@muse/backend';
 import { initParameters } from '@muse/checkpoint';
 import {
   MaskedTransformer,
@@ -7,7 +7,7 @@ import {
 } from '@muse/masked-transformer';
 import { describeBackends, expectNoLeaks } from '@muse/test-utils';
 import { expect, it } from 'vitest';
-import { checkPacking, packParameters } from './packParameters.js';
+import { checkDtype, dtypeOn, packParameters } from './packParameters.js';
 import { PlannedForward } from './plannedForward.js';
 
 describeBackends(
@@ -54,10 +54,14 @@ describeBackends(
   { devices: ['webgpu'] },
 );
 
-it('is refused before anything is loaded where it can not be', async () => {
-  const cpu = await createBackend({ device: 'cpu' });
-  expect(() => checkPacking(cpu, 'f16')).toThrow(UnsupportedBackendError);
-  expect(() => checkPacking(cpu, 'f16')).toThrow('expected the device webgpu for dtype f16, got cpu');
-  expect(() => checkPacking(cpu, 'q2' as PackedDtype)).toThrow(ConfigError);
+it("is the device's own unless it is told otherwise, and refused with what there is", async () => {
+  const cpu = await createBackend({ device: 'cpu', dtype: 'auto' });
+  expect([cpu.dtype, dtypeOn(cpu), dtypeOn(cpu, 'auto'), dtypeOn(cpu, 'f32')]).toEqual(['f32', 'f32', 'f32', 'f32']);
+  for (const dtype of ['f16', 'q8', 'bf16'] as const) {
+    expect(() => dtypeOn(cpu, dtype)).toThrow(UnsupportedBackendError);
+    expect(() => dtypeOn(cpu, dtype)).toThrow(`expected a dtype of this backend, cpu (auto, f32), got ${dtype}`);
+  }
+  expect(() => checkDtype('q2' as ModelDtype)).toThrow(ConfigError);
+  expect(() => checkDtype('q2' as ModelDtype)).toThrow('expected dtype auto, f32, f16, q8, bf16, got q2');
   await cpu.dispose();
 });

@@ -1,4 +1,11 @@
-import { type Backend, ConfigError, type PackedDtype, UnsupportedBackendError } from '@muse/backend';
+import {
+  type Backend,
+  ConfigError,
+  type ModelDtype,
+  modelDtypes,
+  type PackedDtype,
+  UnsupportedBackendError,
+} from '@muse/backend';
 import type { Parameters } from '@muse/checkpoint';
 
 /** Tables of embeddings are gathered from, which packed weights can't be. */
@@ -6,14 +13,26 @@ const EMBEDDING = /(^|[._])embeddings?\.weight$/;
 
 const place = { package: 'muse', in: 'fromPretrained' } as const;
 
-/** @throws ConfigError, UnsupportedBackendError before anything is loaded */
-export function checkPacking(backend: Backend, dtype: PackedDtype): void {
-  if (dtype !== 'f16' && dtype !== 'q8') {
-    throw new ConfigError(place, `expected dtype f32, f16 or q8, got ${String(dtype)}`);
-  }
-  if (backend.name !== 'webgpu') {
-    throw new UnsupportedBackendError(place, `expected the device webgpu for dtype ${dtype}, got ${backend.name}`);
-  }
+/** @throws ConfigError for what is no dtype, before a device is started */
+export function checkDtype(dtype: 'auto' | ModelDtype): void {
+  if (dtype === 'auto' || modelDtypes.includes(dtype)) return;
+  throw new ConfigError(place, `expected dtype auto, ${modelDtypes.join(', ')}, got ${String(dtype)}`);
+}
+
+/**
+ * What a model is loaded in on a backend that is there already. What it computes in was settled when it was made.
+ *
+ * @throws UnsupportedBackendError for a dtype that it lacks
+ */
+export function dtypeOn(backend: Backend, dtype: 'auto' | ModelDtype = backend.dtype): ModelDtype {
+  if (dtype === 'auto' || dtype === backend.dtype) return backend.dtype;
+  const others: readonly ModelDtype[] = backend.dtype === 'bf16' ? [] : backend.dtypes.filter((one) => one !== 'bf16');
+  if (others.includes(dtype)) return dtype;
+  const expected = [...new Set(['auto', backend.dtype, ...others])].join(', ');
+  throw new UnsupportedBackendError(
+    place,
+    `expected a dtype of this backend, ${backend.name} (${expected}), got ${dtype}`,
+  );
 }
 
 /**

@@ -83,6 +83,7 @@ export async function deliver(
     model: job.model,
     modelName: muse.index.name,
     device: muse.backend.name,
+    ...(muse.dtype !== 'f32' && { dtype: muse.dtype }),
     seed: image.seed,
     settings: image.settings,
     ...job.record,

@@ -139,12 +139,13 @@ export async function upscale(path: string, prompt: string, flags: EditFlags, co
 }
 
 async function run({ path, record, stages, call }: Edit, flags: EditFlags, { io, signal }: EditContext): Promise<void> {
-  const { seed = randomSeed(), count = 1, model = defaultModel, device, superRes } = flags;
+  const { seed = randomSeed(), count = 1, model = defaultModel, device, dtype, superRes } = flags;
   if (!Number.isSafeInteger(seed + (count - 1)))
     throw new UsageError(`--seed: there are no ${count} seeds from ${seed}`);
   const job: ImageJob = {
     model,
     device,
+    dtype,
     numImages: count,
     record: { edit: { ...record, input: basename(path) } },
     nameOf: (image) => `${stemOf(path)}-${record.verb}-${image.seed}`,

@@ -19,6 +19,7 @@ export async function generate(
     {
       model: job.model,
       device: job.device,
+      dtype: job.dtype,
       numImages: requests.reduce((sum, { count = 1 }) => sum + count, 0),
       nameOf: ({ settings, seed }) => `${slug(settings.prompt)}-${seed}`,
       ...(prompts !== undefined && {

@@ -1,4 +1,4 @@
-import type { DeviceName } from '@muse/backend';
+import type { DeviceName, ModelDtype } from '@muse/backend';
 import type { GenerateOptions } from '@muse/muse';
 import { UsageError } from '../errors.js';
 import { readInput } from '../output/files.js';
@@ -20,6 +20,7 @@ export interface GenerateJob {
   /** By the record of `--from`: a model of this name made the image. */
   readonly modelName?: string;
   readonly device: DeviceName | 'auto';
+  readonly dtype?: 'auto' | ModelDtype;
   /** The file of `--prompts`. */
   readonly prompts?: string;
   /** One per prompt; all have the same settings and seed. */
@@ -46,6 +47,7 @@ export async function resolveJob(prompt: string | undefined, flags: GenerateFlag
     model: flags.model ?? record?.model ?? defaultModel,
     modelName: record?.modelName,
     device: flags.device ?? recordedDevice(record?.device) ?? 'auto',
+    dtype: flags.dtype ?? record?.dtype,
     prompts: flags.prompts,
     requests,
   };

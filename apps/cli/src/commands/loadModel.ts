@@ -12,12 +12,13 @@ export interface LoadModelOptions extends ModelFlags {
 
 /** Loads a model by path, package name, name on the hub or URL, with progress. The caller disposes it. */
 export async function loadModel(options: LoadModelOptions): Promise<Muse> {
-  const { model = defaultModel, device = 'auto', signal, progress } = options;
+  const { model = defaultModel, device = 'auto', dtype, signal, progress } = options;
   progress.update(`Loading ${model} …`);
   const { Muse } = await import('@muse/muse/node');
   return Muse.fromPretrained(model, {
     ...sourceOptions(options),
     device,
+    dtype,
     signal,
     resolveFrom: import.meta.url,
     onProgress: (event) => showLoading(model, event, progress),

@@ -1,4 +1,4 @@
-import type { DeviceName } from '@muse/backend';
+import type { DeviceName, ModelDtype } from '@muse/backend';
 
 /** Options of every command that loads a model. */
 export interface ModelFlags {
@@ -11,6 +11,8 @@ export interface ModelFlags {
   readonly offline?: boolean;
   /** Default `auto`. */
   readonly device?: DeviceName | 'auto';
+  /** Of commands that make images. Default f32. */
+  readonly dtype?: 'auto' | ModelDtype;
   readonly quiet?: boolean;
 }
 

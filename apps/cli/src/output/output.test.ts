@@ -45,6 +45,7 @@ describe('the record of an image', () => {
       device: 'cpu',
       options: { ...settings, seed: 7 },
     });
+    expect(readRecord(recordChunks({ ...record, dtype: 'q8' }), 'x.png').dtype).toBe('q8');
   });
 
   it('says of an edit what it was made of, and is not repeated without it', () => {
@@ -64,6 +65,7 @@ describe('the record of an image', () => {
     ['another thing', { muse: '[1]' }],
     ['a newer version', { muse: JSON.stringify({ ...record, formatVersion: 2 }) }],
     ['no settings', { muse: JSON.stringify({ ...record, settings: null }) }],
+    ['of an unknown dtype', { muse: JSON.stringify({ ...record, dtype: 'q2' }) }],
     ['no prompt', { muse: JSON.stringify({ ...record, settings: {} }) }],
   ])('is refused when it is %s', (_, chunks) => {
     expect(() => readRecord(chunks as Record<string, string>, 'x.png')).toThrow(UsageError);

@@ -1,5 +1,7 @@
+import type { ModelDtype } from '@muse/backend';
 import type { GenerateOptions, GenerationSettings } from '@muse/muse';
 import { UsageError } from '../errors.js';
+import { dtypes } from '../values.js';
 
 /** Keyword of the PNG text chunk that holds the record. */
 const RECORD_KEYWORD = 'muse';
@@ -12,6 +14,8 @@ export interface ImageRecord {
   /** By its model_index.json. */
   readonly modelName: string;
   readonly device: string;
+  /** What the transformer's weights were kept in, unless that was f32. */
+  readonly dtype?: ModelDtype;
   readonly seed: number;
   readonly settings: GenerationSettings;
   /** Of an image that was made from another one. */
@@ -48,6 +52,7 @@ export interface ReadRecord {
   readonly model: string;
   readonly modelName: string;
   readonly device: string;
+  readonly dtype?: ModelDtype;
   readonly options: GenerateOptions;
 }
 
@@ -68,13 +73,14 @@ export function readRecord(chunks: Readonly<Record<string, string>>, path: strin
     typeof record.model === 'string' &&
     typeof record.modelName === 'string' &&
     typeof record.device === 'string' &&
+    (record.dtype === undefined || (dtypes as readonly unknown[]).includes(record.dtype)) &&
     typeof record.seed === 'number' &&
     typeof settings === 'object' &&
     settings !== null &&
     typeof (settings as Partial<GenerationSettings>).prompt === 'string';
   if (!isRecord) throw new UsageError(`--from: the record in ${path} is damaged or of a newer version of muse`);
-  const { model, modelName, device, seed } = record as unknown as ImageRecord;
-  return { model, modelName, device, options: { ...(settings as GenerationSettings), seed } };
+  const { model, modelName, device, dtype, seed } = record as unknown as ImageRecord;
+  return { model, modelName, device, dtype, options: { ...(settings as GenerationSettings), seed } };
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

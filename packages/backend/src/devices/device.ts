@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { Capabilities, DeviceName } from '../backend.js';
+import type { Capabilities, DeviceName, ModelDtype } from '../backend.js';
 import type { PackedDtype } from '../kernels/webgpu/packedWeights.js';
 import type { BasicOps, ComposedOps } from '../ops/ops.js';
 import type { Plan, TensorFunction } from '../plan/plan.js';
@@ -37,6 +37,8 @@ export interface Device {
 
 export interface RunningDevice {
   readonly capabilities: Capabilities;
+  /** What it has beside f32, and in which order `auto` would have them; f32 alone if left out. */
+  readonly dtypes?: readonly ModelDtype[];
   readonly ops: BasicOps;
   /** Composed ops that the device does in one pass. */
   readonly composedOps?: Partial<ComposedOps>;

@@ -34,6 +34,7 @@ export const tensorflowDevice: Device = {
     const { isGpu } = found.value;
     return {
       capabilities: { isGpu, isDeterministic: !isGpu, description: describeLibrary(found.value) },
+      dtypes: ['f32', 'bf16'],
       ops: referenceOps,
       bfloat16Ops: { ...referenceOps, ...bfloat16Ops },
       checkErrors: async () => {},

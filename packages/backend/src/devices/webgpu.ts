@@ -69,6 +69,7 @@ export const webgpuDevice: Device = {
     return {
       // Values are; the gradient of an embedding is not: UnsortedSegmentSum adds by float atomics, in any order.
       capabilities: { isGpu: isGpu(adapter), isDeterministic: false, description: describeAdapter(adapter) },
+      dtypes: isGpu(adapter) ? ['f16', 'f32', 'q8'] : ['f32', 'f16', 'q8'],
       ops: webgpuOps,
       composedOps: webgpuComposedOps,
       async checkErrors() {
