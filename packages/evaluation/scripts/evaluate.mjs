@@ -1,7 +1,7 @@
 // Measures a model: the prompt suite, judged by the bundled classifier; the tokenizer's reconstruction; and what the suite
 // says of the right pictures after they went through the tokenizer, which no transformer on top of it can be expected to beat.
 // node scripts/evaluate.mjs --model <folder> [--count 500] [--pairs 500] [--counts 500] [--seed 0] [--out report.json]
-// [--device auto] [--steps, --guidance, …: the model's own if left out] (build first)
+// [--device auto] [--base-only: of a cascade] [--steps, --guidance, …: the model's own if left out] (build first)
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { createBackend } from '@muse/backend';
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '0' },
     out: { type: 'string' },
     device: { type: 'string', default: 'auto' },
+    'base-only': { type: 'boolean', default: false },
     steps: { type: 'string' },
     guidance: { type: 'string' },
     'sample-temperature': { type: 'string' },
@@ -40,13 +41,14 @@ const settings = {
 
 const backend = await createBackend({ device: values.device });
 const muse = await Muse.fromPretrained(values.model, { backend });
+const stages = muse.hasSuperRes ? { superRes: !values['base-only'] } : {};
 const classifier = await loadBundledClassifier(backend, 'classifier');
 const abort = new AbortController();
 process.once('SIGINT', () => abort.abort());
 
 async function* generate(prompts) {
   for (const prompt of prompts) {
-    const [image] = await muse.generate({ ...settings, ...prompt, signal: abort.signal });
+    const [image] = await muse.generate({ ...settings, ...stages, ...prompt, signal: abort.signal });
     yield image;
   }
 }
@@ -99,7 +101,7 @@ process.stdout.write(
 if (values.out) {
   const report = {
     model: folder.index.name,
-    settings,
+    settings: { ...settings, ...stages },
     device: backend.capabilities.description,
     ...suite,
     reconstruction,
