@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 /** A child that reports nothing for so long is ended. */
-const SILENCE_MS = 180_000;
+const SILENCE_MS = 120_000;
 
 /**
  * Runs a command that reports by lines of JSON, and hands each over as it comes; other lines are left out. Never rejects.
  *
- * @param {(entry: object) => void} [onEntry]
+ * @param {{ onEntry?: (entry: object) => void, silenceMs?: number, cwd?: string, env?: object }} [options]
  * @returns {Promise<{ entries: object[], problem?: string }>} `problem`: why it did not end well, from its last words
  */
-export function runChild(command, args, { onEntry, ...options } = {}) {
+export function runChild(command, args, { onEntry, silenceMs = SILENCE_MS, ...options } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     const entries = [];
@@ -22,7 +22,7 @@ export function runChild(command, args, { onEntry, ...options } = {}) {
       timer = setTimeout(() => {
         isTooSlow = true;
         child.kill('SIGKILL');
-      }, SILENCE_MS);
+      }, silenceMs);
     };
     wait();
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -41,7 +41,7 @@ export function runChild(command, args, { onEntry, ...options } = {}) {
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       if (code === 0) resolve({ entries });
-      else if (isTooSlow) resolve({ entries, problem: `nothing for ${SILENCE_MS / 1000} s` });
+      else if (isTooSlow) resolve({ entries, problem: `nothing for ${silenceMs / 1000} s` });
       else resolve({ entries, problem: lastWords(words) ?? `ended by ${signal ?? `exit code ${code}`}` });
     });
   });

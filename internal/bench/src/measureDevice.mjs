@@ -8,8 +8,9 @@ import { runChild } from './child.mjs';
 const model = join(root, 'packages/model-emoji/model');
 /** Images in a training step; without one, a step of the bundled model would take minutes. */
 const trainingBatch = { tensorflow: 32, wasm: 4 };
-/** A command that takes longer is run once. */
+/** A command that takes longer is run once, and one that takes as long as this is ended: it reports no steps. */
 const SLOW_MS = 60_000;
+const ENDLESS_MS = 900_000;
 
 const say = (text) => process.stderr.write(`${text}\n`);
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -51,27 +52,33 @@ async function measureOps(device, side) {
     const onEntry = (entry) => {
       if (entry.start) current = entry;
       if (!entry.result) return;
-      results[entry.name] = entry.result;
-      say(`${device}, ${side}: ${entry.name} ${describe(entry.result)}`);
+      results[entry.name] = { ...results[entry.name], ...entry.result };
+      say(`${device}, ${side}: ${entry.name}: ${describe(entry.result)}`);
     };
     const { problem } = await runChild(process.execPath, [script('runOps.mjs'), device, side, String(first)], {
       onEntry,
     });
-    if (problem && current && !results[current.start]) {
-      results[current.start] = { forwardError: problem, gradientError: problem };
-      say(`${device}, ${side}: ${current.start} fails: ${problem}`);
-    } else if (problem) {
-      throw new Error(`[bench] ${device}, ${side}: expected the ops to be measured, got: ${problem}`);
+    if (problem && !current)
+      throw new Error(`[bench] ${device}, ${side}: expected the device to start, got: ${problem}`);
+    if (problem) {
+      const failed = results[current.start]
+        ? { gradientError: problem }
+        : { forwardError: problem, gradientError: problem };
+      results[current.start] = { ...results[current.start], ...failed };
+      say(`${device}, ${side}: ${current.start}: ${describe(failed)}`);
     }
-    first = (current?.index ?? 0) + 1;
+    first = current.index + 1;
     isDone = !problem || current.isLast;
   }
   return results;
 }
 
-function describe({ forwardMs, forwardError, gradientMs, gradientError }) {
-  const part = (ms, error) => (ms === undefined ? `fails (${error})` : `${ms.toFixed(2)} ms`);
-  return `${part(forwardMs, forwardError)}, with gradient ${part(gradientMs, gradientError)}`;
+function describe(result) {
+  return Object.entries(result)
+    .map(([key, value]) =>
+      key.endsWith('Ms') ? `${key.slice(0, -2)} ${value.toFixed(2)} ms` : `${key.slice(0, -5)} fails (${value})`,
+    )
+    .join(', ');
 }
 
 async function measureTraining(device, side, batch) {
@@ -90,12 +97,13 @@ async function measureTraining(device, side, batch) {
 
 /** The stages that there are when a process fails in the middle, and why it did. */
 async function measureGenerate(device) {
-  const onEntry = ({ stage, ms }) => say(`${device}: ${stage} ${ms} ms`);
+  const onEntry = ({ stage, ms }) => stage && say(`${device}: ${stage} ${ms} ms`);
   const { entries, problem } = await runChild(process.execPath, [script('runGenerate.mjs'), device, model], {
     onEntry,
   });
   if (problem) say(`${device}: from a prompt to pixels fails: ${problem}`);
-  const generate = Object.fromEntries(entries.map(({ stage, ms, peakMb }) => [stage, { ms, peakMb }]));
+  const stages = entries.filter(({ stage }) => stage);
+  const generate = Object.fromEntries(stages.map(({ stage, ms, peakMb }) => [stage, { ms, peakMb }]));
   return { generate, ...(problem && { generateError: problem }) };
 }
 
@@ -106,9 +114,8 @@ async function measureCommand(device) {
     const folder = mkdtempSync(join(tmpdir(), 'muse-bench-'));
     const start = performance.now();
     const args = ['generate', 'a smiling cat, 3D style', '--seed', '1', '--device', device, '--model', model];
-    const { problem } = await runChild(process.execPath, [join(root, 'apps/cli/dist/muse.js'), ...args], {
-      cwd: folder,
-    });
+    const options = { cwd: folder, silenceMs: ENDLESS_MS };
+    const { problem } = await runChild(process.execPath, [join(root, 'apps/cli/dist/muse.js'), ...args], options);
     rmSync(folder, { recursive: true });
     if (problem) {
       say(`${device}: muse generate fails: ${problem}`);

@@ -19,8 +19,10 @@ const backend = (await stage('device', () => createBackend({ device }))).result;
 const { Muse } = await import('@muse/muse/node');
 const muse = (await stage('load', () => Muse.fromPretrained(model, { backend }))).result;
 const prompt = 'a smiling cat, 3D style';
-const cold = await stage('generate (cold)', () => muse.generate({ prompt, seed: 1 }));
-if (cold.ms < SLOW_MS) await stage('generate (warm)', () => muse.generate({ prompt, seed: 2 }));
+/** Every step is a sign of life. */
+const onStep = ({ step }) => report({ step });
+const cold = await stage('generate (cold)', () => muse.generate({ prompt, seed: 1, onStep }));
+if (cold.ms < SLOW_MS) await stage('generate (warm)', () => muse.generate({ prompt, seed: 2, onStep }));
 await stage('text', () => muse.encodeText(prompt));
 await stage('pixels', () => muse.decodeTokens(cold.result[0].tokenIds));
 process.exit(0);

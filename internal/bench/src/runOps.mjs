@@ -11,19 +11,17 @@ for (const [index, { name, inputs, run }] of cases.entries()) {
   if (index < Number(first)) continue;
   report({ start: name, index, isLast: index === cases.length - 1 });
   const attempt = async (key, step) => {
+    let result;
     try {
-      return { [`${key}Ms`]: await medianMs(tf, step) };
+      result = { [`${key}Ms`]: await medianMs(tf, step) };
     } catch (error) {
       // What stock tfjs can't do on this device is part of the result.
-      return { [`${key}Error`]: reason(error) };
+      result = { [`${key}Error`]: reason(error) };
     }
+    report({ name, index, result });
   };
-  const forward = await attempt('forward', () => [tf.tidy(() => run(...inputs))]);
+  await attempt('forward', () => [tf.tidy(() => run(...inputs))]);
   const gradientOf = tf.grads((...xs) => tf.sum(tf.square(run(...xs))));
-  report({
-    name,
-    index,
-    result: { ...forward, ...(await attempt('gradient', () => tf.tidy(() => gradientOf(inputs)))) },
-  });
+  await attempt('gradient', () => tf.tidy(() => gradientOf(inputs)));
 }
 process.exit(0);
