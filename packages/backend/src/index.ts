@@ -20,6 +20,7 @@ export {
   WeightError,
 } from './errors.js';
 export type { PackedDtype } from './kernels/webgpu/packedWeights.js';
+export type { DecideTensors } from './ops/decideTokens.js';
 export type {
   AttentionOptions,
   BasicOps,

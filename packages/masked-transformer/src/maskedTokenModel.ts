@@ -73,14 +73,18 @@ export abstract class MaskedTokenModel<
   abstract hiddenStates(tokenIds: tf.Tensor2D, prepared: Prepared): tf.Tensor3D;
 
   /**
-   * Logits of every position. The caller owns the result.
+   * Logits of every position, or of some. The caller owns the result.
    *
    * @param tokenIds i32 [B, S], row by row over the grid, in [0, V]; V is the mask
-   * @returns f32 [B, S, V]
+   * @param positions i32 [B, M] in [0, S): whose logits are wanted
+   * @returns f32 [B, S, V], or [B, M, V]
    * @throws ShapeError if the ids are not [B, S] with the B of `prepared`
    */
-  forward(tokenIds: tf.Tensor2D, prepared: Prepared): tf.Tensor3D {
-    return tf.tidy(() => this.head(this.hiddenStates(tokenIds, prepared)) as tf.Tensor3D);
+  forward(tokenIds: tf.Tensor2D, prepared: Prepared, positions?: tf.Tensor2D): tf.Tensor3D {
+    return tf.tidy(() => {
+      const states = this.hiddenStates(tokenIds, prepared);
+      return this.head(positions ? tf.gather(states, positions, 1, 1) : states) as tf.Tensor3D;
+    });
   }
 
   /**

@@ -104,6 +104,15 @@ describeBackends('MaskedTransformer', (running) => {
     expect(await largestDifference(tf.reshape(below, [S, V]), tf.reshape(right, [S, V]))).toBeGreaterThan(0.1);
   });
 
+  it('gives the logits of some positions, those that it gives of all', async () => {
+    const positions = tf.tensor2d([3, 0, 24, 3, 7, 1, 2, 0, 23, 5, 6, 4], [B, 4], 'int32');
+    const prepared = model.prepare({ textEmbeds, textMask });
+    const some = model.forward(tokenIds, prepared, positions);
+    const all = model.forward(tokenIds, prepared);
+    expect(some.shape).toEqual([B, 4, V]);
+    expect(await largestDifference(some, tf.gather(all, positions, 1, 1))).toBeLessThan(1e-5);
+  });
+
   it('gives back what it takes', async () => {
     const before = tf.memory().numTensors;
     const prepared = model.prepare({ textEmbeds, textMask });

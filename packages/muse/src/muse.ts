@@ -174,10 +174,10 @@ export class Muse {
 
   /** Gives back all device memory, and the device if it was made for this pipeline. Twice does no harm. */
   async dispose(): Promise<void> {
-    const { parts, runtime } = this.#context;
+    const { parts, runtime, conditioner, base, superRes: superResStage } = this.#context;
     if (runtime.isDisposed) return;
     runtime.dispose();
-    for (const stage of [this.#context.base, this.#context.superRes]) stage?.dispose();
+    for (const part of [conditioner, base, superResStage]) part?.dispose();
     const { vqgan, textEncoder, transformer, superRes, backend, ownsBackend } = parts;
     for (const part of [vqgan, textEncoder, transformer, superRes?.vqgan, superRes?.transformer]) part?.dispose();
     if (ownsBackend) await backend.dispose();

@@ -28,17 +28,7 @@ describeBackends(
             const got = await planned.run(ids, prepared);
             expect(got.shape).toEqual([rows, 64, config.codebookSize]);
             expect([...(await got.data())]).toEqual([...(await expected.data())]);
-            const draws = Float32Array.from({ length: 64 }, (_, i) => (i + 0.5) / 64);
-            const drawn = await planned.sample(ids, prepared, {
-              draws,
-              guidanceScale: rows - 1,
-              sampleTemperature: 0.7,
-            });
-            const wanted = tf.tidy(() =>
-              backend().ops.sampleTokens(expected, tf.tensor1d(draws), tf.tensor1d([rows - 1, 0.7])),
-            );
-            expect([...(await drawn.data())]).toEqual([...(await wanted.data())]);
-            tf.dispose([ids, expected, got, drawn, wanted]);
+            tf.dispose([ids, expected, got]);
           }
           prepared.dispose();
           tf.dispose([textEmbeds, textMask]);

@@ -1,17 +1,12 @@
 import type { Backend, Plan } from '@muse/backend';
-import { Tensor, type Tensor1D, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs';
+import type { DecideRequest } from '@muse/sampler';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import { tensorsOf, withTensors } from './tensorTree.js';
 
 /** The part of a transformer that is asked in every step. */
 export interface ForwardPass<Prepared> {
-  forward(tokenIds: Tensor2D, prepared: Prepared): Tensor3D;
-}
-
-/** What a device draws tokens by; see the backend's `sampleTokens`. */
-export interface DrawSettings {
-  /** f32 [S] */
-  readonly draws: Float32Array;
-  readonly guidanceScale: number;
-  readonly sampleTemperature: number;
+  readonly maskTokenId: number;
+  forward(tokenIds: Tensor2D, prepared: Prepared, positions?: Tensor2D): Tensor3D;
 }
 
 /**
@@ -35,34 +30,46 @@ export class PlannedForward<Prepared extends object> {
    * @returns f32 [rows, S, V], the caller's
    */
   async run(tokenIds: Tensor2D, prepared: Prepared): Promise<Tensor3D> {
-    const forward = (ids: Tensor, ...tensors: Tensor[]) => this.#forward(ids, prepared, tensors);
+    const forward = (ids: Tensor, ...tensors: Tensor[]) =>
+      this.#transformer.forward(ids as Tensor2D, withTensors(prepared, tensors));
     const inputs = [tokenIds, ...tensorsOf(prepared)];
-    const plan = await this.#plan(`logits of ${tokenIds.shape[0]}`, forward, inputs);
+    const plan = await this.#plan(`logits of ${tokenIds.shape[0]}`, forward, () => inputs);
     const [logits] = await plan.run(inputs);
     return logits as Tensor3D;
   }
 
   /**
-   * The forward pass with the draw of tokens behind it: logits stay on the device.
+   * A whole step of a decode: logits of the masked positions, the draw, and which of them are decided. Nothing is read.
    *
-   * @param tokenIds i32 [rows, S], the same in every row: the prompt's, and the unconditional one
-   * @returns f32 [S, 2]: tokens and their log-probabilities, the caller's
+   * @param state f32 [3, B, S], see the backend's `decideTokens`
+   * @param prepared of B rows, or 2·B where the step is guided: those of the prompt, then the unconditional ones
+   * @returns the state after it, the caller's
    */
-  async sample(tokenIds: Tensor2D, prepared: Prepared, settings: DrawSettings): Promise<Tensor2D> {
-    const { tf, ops } = this.#backend;
-    const forward = (ids: Tensor, draws: Tensor, scales: Tensor, ...tensors: Tensor[]) =>
-      ops.sampleTokens(this.#forward(ids, prepared, tensors), draws as Tensor1D, scales as Tensor1D);
-    const given = [
-      tf.tensor1d(settings.draws),
-      tf.tensor1d([settings.guidanceScale, settings.sampleTemperature], 'float32'),
+  async decide(state: Tensor3D, prepared: Prepared, request: DecideRequest): Promise<Tensor3D> {
+    const { tf } = this.#backend;
+    const [, B, S] = state.shape;
+    const { numMasked, numDecided, needsUnconditional, confidenceWeight } = request;
+    const numLogits = logitsFor(Math.max(...numMasked), S);
+    const numKinds = needsUnconditional ? 2 : 1;
+    const values = [
+      { data: request.draws, shape: [B, S] },
+      { data: request.noise, shape: [B, S] },
+      { data: Float32Array.from(numDecided.flatMap((count) => [confidenceWeight, count])), shape: [B, 2] },
+      { data: Float32Array.of(request.guidanceScale, request.sampleTemperature), shape: [2] },
     ];
+    const step = (...inputs: Tensor[]) => this.#step(inputs, prepared, { numKinds, numLogits });
+    const rest = tensorsOf(prepared);
+    let made: Tensor[] = [];
+    const examples = () => {
+      made = values.map(({ data, shape }) => tf.tensor(data, shape));
+      return [state, ...made, ...rest];
+    };
     try {
-      const inputs = [tokenIds, ...given, ...tensorsOf(prepared)];
-      const plan = await this.#plan(`samples of ${tokenIds.shape[0]}`, forward, inputs);
-      const [sampled] = await plan.run(inputs);
-      return sampled as Tensor2D;
+      const plan = await this.#plan(`step of ${numKinds} × ${B}, ${numLogits} logits`, step, examples);
+      const [next] = await plan.run([state, ...values.map(({ data }) => data), ...rest]);
+      return next as Tensor3D;
     } finally {
-      tf.dispose(given);
+      tf.dispose(made);
     }
   }
 
@@ -74,14 +81,34 @@ export class PlannedForward<Prepared extends object> {
     this.#plans.clear();
   }
 
-  #forward(tokenIds: Tensor, prepared: Prepared, tensors: readonly Tensor[]): Tensor3D {
-    return this.#transformer.forward(tokenIds as Tensor2D, withTensors(prepared, tensors));
+  #step(
+    [state, draws, noise, choice, settings, ...tensors]: Tensor[],
+    prepared: Prepared,
+    { numKinds, numLogits: M }: { numKinds: number; numLogits: number },
+  ): Tensor {
+    const { tf, ops } = this.#backend;
+    const { maskTokenId } = this.#transformer;
+    const [, B, S] = (state as Tensor3D).shape;
+    const tokens = tf.cast(tf.reshape(tf.slice(state!, 0, 1), [B, S]), 'int32') as Tensor2D;
+    const positions = ops.maskedPositions(tokens, maskTokenId, M);
+    const perKind = (rows: Tensor2D) => (numKinds === 1 ? rows : tf.concat([rows, rows]));
+    const own = withTensors(prepared, tensors);
+    const logits = this.#transformer.forward(perKind(tokens), own, perKind(positions)); // f32 [kinds·B, M, V]
+    const V = logits.shape[2];
+    const drawn = ops.sampleTokens(
+      tf.reshape(logits, [numKinds, B * M, V]),
+      tf.reshape(tf.gather(draws!, positions, 1, 1), [B * M]) as Tensor1D,
+      settings as Tensor1D,
+    ); // f32 [B·M, 2]
+    const tensorsOfStep = { state, drawn: tf.reshape(drawn, [B, M, 2]), noise, choice };
+    return ops.decideTokens(tensorsOfStep as Parameters<typeof ops.decideTokens>[0], maskTokenId);
   }
 
-  async #plan(key: string, fn: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): Promise<Plan> {
+  /** @param examples makes the inputs to capture for, if the plan is not there yet */
+  async #plan(key: string, fn: (...inputs: Tensor[]) => Tensor, examples: () => Tensor[]): Promise<Plan> {
     let plan = this.#plans.get(key);
     if (!plan) {
-      plan = this.#backend.capture(fn, inputs);
+      plan = this.#backend.capture(fn, examples());
       this.#plans.set(key, plan);
       plan.catch(() => this.#plans.delete(key)); // the next one tries again
     }
@@ -92,21 +119,8 @@ export class PlannedForward<Prepared extends object> {
   }
 }
 
-/** Tensors of an object's fields and lists, in order. */
-function tensorsOf(value: unknown): Tensor[] {
-  if (value instanceof Tensor) return [value];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.values(value).flatMap(tensorsOf);
-}
-
-/** The same object with other tensors in their places. */
-function withTensors<T>(value: T, tensors: readonly Tensor[]): T {
-  let next = 0;
-  const replace = (part: unknown): unknown => {
-    if (part instanceof Tensor) return tensors[next++];
-    if (Array.isArray(part)) return part.map(replace);
-    if (typeof part !== 'object' || part === null) return part;
-    return Object.fromEntries(Object.entries(part).map(([key, field]) => [key, replace(field)]));
-  };
-  return replace(value) as T;
+/** How many positions' logits a step asks for: each number is a plan of its own, so there are two. */
+function logitsFor(numMasked: number, seqLen: number): number {
+  const half = Math.ceil(seqLen / 2);
+  return numMasked <= half ? half : seqLen;
 }

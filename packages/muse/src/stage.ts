@@ -1,15 +1,15 @@
 import {
   type DecodeStep,
   decode,
+  decodeTokens,
   type Logits,
   type LogitsRequest,
   remask,
-  type SampledTokens,
-  type SampleRequest,
   type SamplingSettings,
 } from '@muse/sampler';
 import type { VQGAN } from '@muse/vqgan';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import { DeviceDecoder } from './deviceDecoder.js';
 import type { RgbaImage, TokenGrid } from './image.js';
 import { ImageTokenizer } from './imageTokenizer.js';
 import { PlannedForward } from './plannedForward.js';
@@ -23,22 +23,23 @@ export type StageName = 'base' | 'super-res';
 export interface TokenTransformer<Prepared> {
   readonly config: { readonly latentSize: number; readonly codebookSize: number };
   readonly maskTokenId: number;
-  forward(tokenIds: Tensor2D, prepared: Prepared): Tensor3D;
+  forward(tokenIds: Tensor2D, prepared: Prepared, positions?: Tensor2D): Tensor3D;
 }
 
 export interface SampleOptions<Prepared extends { dispose(): void }> {
   readonly rows: PreparedRows<Prepared>;
-  /** i32 [S]; those that are masked are sampled. */
+  /** i32 [B·S]; those that are masked are sampled. */
   readonly tokenIds: Int32Array;
-  readonly seed: number;
+  /** One for each of the B images. */
+  readonly seeds: readonly number[];
   readonly settings: SamplingSettings;
   /** Steps that count as done; see the sampler's. */
   readonly startStep?: number;
   /** Sets the random numbers of an image's decodes apart, u16. */
   readonly randomStage: number;
   readonly signal?: AbortSignal;
-  /** The next step waits for it. */
-  readonly onStep: (step: DecodeStep) => Promise<void>;
+  /** The next step waits for it. If left out, a device may take all steps before anything is read. */
+  readonly onStep?: (step: DecodeStep) => Promise<void>;
 }
 
 /** Lets timers, signals and rendering have their turn: on CPU devices a forward ends without going to the event loop. */
@@ -99,13 +100,14 @@ export class Stage<Prepared extends { dispose(): void }> {
     this.#forward.dispose();
   }
 
-  /** Samples the masked tokens. @returns i32 [S], the known ones as they were */
+  /** Samples the masked tokens. @returns i32 [B·S], the known ones as they were */
   async sample(options: SampleOptions<Prepared>): Promise<Int32Array> {
-    const { settings, startStep } = options;
-    return this.#follow(decode({ ...settings, ...this.#samplerOptions(options), startStep }), options);
+    const { settings, startStep, onStep } = options;
+    const decodeOptions = { ...settings, ...this.#samplerOptions(options), startStep };
+    return onStep ? this.#follow(decode(decodeOptions), options) : decodeTokens(decodeOptions);
   }
 
-  /** Samples a few tokens again, many times: those of `eligible` drift. @returns i32 [S] */
+  /** Samples a few tokens again, many times: those of `eligible` drift. @returns i32 [B·S] */
   async remask(
     options: SampleOptions<Prepared>,
     { remaskRatio, eligible }: { remaskRatio: number; eligible: Uint8Array },
@@ -114,19 +116,22 @@ export class Stage<Prepared extends { dispose(): void }> {
     return this.#follow(steps, options);
   }
 
-  #samplerOptions({ rows, tokenIds, seed, randomStage, signal }: SampleOptions<Prepared>) {
-    const { transformer } = this;
+  #samplerOptions({ rows, tokenIds, seeds, randomStage, signal }: SampleOptions<Prepared>) {
+    const { transformer, runtime } = this;
+    const numImages = seeds.length;
+    const { maskTokenId } = transformer;
     return {
-      tokensToLogits: (ids: Int32Array, request: LogitsRequest) => this.#logits(ids, request, rows),
-      // Logits stay on a GPU: there are megabytes of them. The other devices share the host's memory, and draw at f64.
-      ...(this.runtime.backend.name === 'webgpu' && {
-        tokensToSamples: (ids: Int32Array, request: SampleRequest) => this.#samples(ids, request, rows),
+      tokensToLogits: (ids: Int32Array, request: LogitsRequest) => this.#logits(ids, request, rows, numImages),
+      // Tokens stay on a GPU, which need not wait for the host. The other devices share its memory, and it draws at f64.
+      ...(runtime.backend.name === 'webgpu' && {
+        startDecoder: (ids: Int32Array) =>
+          new DeviceDecoder({ runtime, forward: this.#forward, rows, maskTokenId, numImages }, ids),
       }),
       tokenIds,
-      seeds: [seed],
+      seeds,
       grid: this.grid,
       codebookSize: transformer.config.codebookSize,
-      maskTokenId: transformer.maskTokenId,
+      maskTokenId,
       stage: randomStage,
       signal,
     };
@@ -139,48 +144,32 @@ export class Stage<Prepared extends { dispose(): void }> {
     let tokenIds = start;
     for await (const step of steps) {
       tokenIds = step.tokenIds;
-      await onStep(step);
+      await onStep?.(step);
       signal?.throwIfAborted();
     }
     return tokenIds;
   }
 
-  /** @param tokenIds i32 [S] of one image */
+  /** @param tokenIds i32 [B·S] */
   async #logits(
     tokenIds: Int32Array,
     { needsUnconditional }: LogitsRequest,
     rows: PreparedRows<Prepared>,
+    numImages: number,
   ): Promise<Logits> {
-    const logits = await this.#ask(tokenIds, needsUnconditional, (ids) =>
-      this.#forward.run(ids, rows.prepared(needsUnconditional)),
-    );
+    await nextTurn();
+    this.runtime.checkAlive('generate');
+    const { tf } = this.runtime.backend;
+    const prepared = rows.prepared(needsUnconditional, numImages);
+    // For the prompt's rows, then for the unconditional ones.
+    const ids = tf.tidy(() => {
+      const images = tf.tensor2d(tokenIds, [numImages, this.seqLen], 'int32');
+      return needsUnconditional ? tf.concat([images, images]) : images;
+    });
+    const logits = await this.#forward.run(ids, prepared).finally(() => ids.dispose());
     const values = await this.runtime.read<Float32Array>(logits); // f32 [rows, S, V]
     if (!needsUnconditional) return { conditional: values };
     const half = values.length / 2;
     return { conditional: values.subarray(0, half), unconditional: values.subarray(half) };
-  }
-
-  /** @param tokenIds i32 [S] of one image */
-  async #samples(tokenIds: Int32Array, request: SampleRequest, rows: PreparedRows<Prepared>): Promise<SampledTokens> {
-    const { needsUnconditional } = request;
-    const sampled = await this.#ask(tokenIds, needsUnconditional, (ids) =>
-      this.#forward.sample(ids, rows.prepared(needsUnconditional), request),
-    );
-    const values = await this.runtime.read<Float32Array>(sampled); // f32 [S, 2]
-    return {
-      candidates: Int32Array.from(tokenIds, (_, position) => values[2 * position]!),
-      logProbability: Float32Array.from(tokenIds, (_, position) => values[2 * position + 1]!),
-    };
-  }
-
-  /** Asks for one row of tokens, or for the prompt's and the unconditional one. */
-  async #ask<T>(tokenIds: Int32Array, isPair: boolean, ask: (tokenIds: Tensor2D) => Promise<T>): Promise<T> {
-    await nextTurn();
-    this.runtime.checkAlive('generate');
-    const rows = isPair ? 2 : 1;
-    const ids = new Int32Array(rows * tokenIds.length);
-    for (let row = 0; row < rows; row++) ids.set(tokenIds, row * tokenIds.length);
-    const given = this.runtime.backend.tf.tensor2d(ids, [rows, tokenIds.length], 'int32');
-    return ask(given).finally(() => given.dispose());
   }
 }

@@ -20,6 +20,8 @@ export function tinyMuse() {
     await writeTinyCascade(backend, join(folder, 'cascade'));
     loaded.base = await Muse.fromPretrained(nodeFolder(join(folder, 'base')), { backend });
     loaded.cascade = await Muse.fromPretrained(nodeFolder(join(folder, 'cascade')), { backend });
+    // What prompts have in common stays from the first one on.
+    for (const muse of [loaded.base, loaded.cascade]) await muse.generate({ prompt: 'a cat', numSteps: 1 });
   });
 
   afterAll(async () => {

@@ -1,12 +1,10 @@
-import { gumbel } from '@muse/backend';
+import { choiceNoise, confidenceWeight } from './choice.js';
+import { decodeOnDevice, decodeTokensOnDevice, isDecodedByNetwork } from './decodeOnDevice.js';
 import { type DecodeOptions, type ResolvedDecodeOptions, resolveDecodeOptions } from './decodeOptions.js';
 import { guidanceScaleAt } from './guidance.js';
-import { haltonOrder } from './haltonOrder.js';
 import { numMaskedAfter } from './maskSchedule.js';
-import type { Candidates, ImageStep } from './sampleCandidates.js';
+import type { Candidates } from './sampleCandidates.js';
 import { sampleStep } from './sampleStep.js';
-import { choiceTemperatureAt } from './settings.js';
-import { streamOf } from './streams.js';
 
 /** One step of a decode. The arrays are the receiver's own. */
 export interface DecodeStep {
@@ -34,7 +32,7 @@ const place = { package: 'sampler', in: 'decode' };
  * Each step samples a token for every masked position from (1 + t)·conditional − t·unconditional, decides some of them
  * and leaves exactly ⌊n₀·γ(k/N)⌋ masked, n₀ those masked at the start. Known tokens never change; none is masked at the
  * end. With order `confidence` the tokens of the highest log-probability + choice temperature · Gumbel noise are
- * decided, of equal ones the first; with `halton` the next of the Halton sequence.
+ * decided, of equal ones at f32 the first; with `halton` the next of the Halton sequence.
  *
  * Random numbers depend on (seed, stage, step, position) alone: an image's tokens do not depend on its batch.
  * If nothing is masked, there is no step and the network is not asked; nor is it in a step that decides nothing.
@@ -48,12 +46,19 @@ const place = { package: 'sampler', in: 'decode' };
  * @throws the signal's reason (an AbortError) while iterating, before and after each call of the network
  */
 export function decode(options: DecodeOptions): AsyncGenerator<DecodeStep, Int32Array, void> {
-  return run(resolveDecodeOptions(options));
+  const resolved = resolveDecodeOptions(options);
+  return isDecodedByNetwork(resolved) ? decodeOnDevice(resolved) : run(resolved);
 }
 
-/** Decodes to the end. @returns i32 [B·S]; throws what `decode` throws */
+/**
+ * Decodes to the end. A network that decides by itself gets all steps before anything is read.
+ *
+ * @returns i32 [B·S]; throws what `decode` throws
+ */
 export async function decodeTokens(options: DecodeOptions): Promise<Int32Array> {
-  const steps = decode(options);
+  const resolved = resolveDecodeOptions(options);
+  if (isDecodedByNetwork(resolved)) return decodeTokensOnDevice(resolved);
+  const steps = run(resolved);
   for (;;) {
     const { done, value } = await steps.next();
     if (done) return value;
@@ -78,7 +83,8 @@ async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, 
   };
   const masked = seeds.map((_, b) => maskedPositions(tokenIds.subarray(b * seqLen, (b + 1) * seqLen), maskTokenId));
   const numAtStart = masked.map((positions) => (startStep > 0 ? seqLen : positions.length));
-  const rank = settings.order === 'halton' ? rankOf(haltonOrder(grid)) : undefined;
+  const noiseOf = choiceNoise(options);
+  const weight = confidenceWeight(settings);
   signal?.throwIfAborted();
   if (masked.every((positions) => positions.length === 0)) return tokenIds;
 
@@ -89,7 +95,10 @@ async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, 
     if (masked.some((positions, b) => positions.length > numLeft[b]!)) {
       await sampleStep({ options, state, tokenIds, positions: masked, step, guidanceScale, use: 'token' }, place);
       masked.forEach((positions, b) => {
-        const order = decisionOrder({ options, state, image: b }, positions, step, rank);
+        const noise = noiseOf(b, step);
+        const score = (position: number) =>
+          Math.fround(Math.fround(state.logProbability[b * seqLen + position]!) * weight + noise[position]!);
+        const order = byScore(positions, score);
         const numDecided = Math.max(0, positions.length - numLeft[b]!);
         for (const position of order.slice(0, numDecided)) {
           const at = b * seqLen + position;
@@ -113,33 +122,12 @@ async function* run(options: ResolvedDecodeOptions): AsyncGenerator<DecodeStep, 
   return tokenIds;
 }
 
-/** The masked positions in the order in which they would be decided. */
-function decisionOrder(
-  { options, state, image }: Pick<ImageStep, 'options' | 'state' | 'image'>,
-  positions: number[],
-  step: number,
-  rank?: Int32Array,
-): number[] {
-  if (rank) return [...positions].sort((p, q) => rank[p]! - rank[q]!);
-  const { settings, seeds, grid, stage } = options;
-  const seqLen = grid[0] * grid[1];
-  const temperature = choiceTemperatureAt(settings, step);
-  const noise = gumbel(streamOf('choice', seeds[image]!, stage, step), seqLen);
-  const score = (position: number) =>
-    state.logProbability[image * seqLen + position]! + (temperature === 0 ? 0 : temperature * noise[position]!);
+/** Positions by falling score, of equal ones the first. */
+function byScore(positions: readonly number[], score: (position: number) => number): number[] {
   const scores = new Map(positions.map((position) => [position, score(position)]));
   return [...positions].sort((p, q) => scores.get(q)! - scores.get(p)! || p - q);
 }
 
 function maskedPositions(tokenIds: Int32Array, maskTokenId: number): number[] {
   return Array.from(tokenIds.keys()).filter((position) => tokenIds[position] === maskTokenId);
-}
-
-/** Inverse of a permutation. */
-function rankOf(order: Int32Array): Int32Array {
-  const rank = new Int32Array(order.length);
-  order.forEach((position, index) => {
-    rank[position] = index;
-  });
-  return rank;
 }

@@ -17,31 +17,47 @@ export interface Logits {
   readonly unconditional?: Float32Array;
 }
 
-/** What a step asks of a network that samples by itself. */
-export interface SampleRequest extends LogitsRequest {
+/** What a step asks of a network that samples and decides by itself. */
+export interface DecideRequest extends LogitsRequest {
   /** t of this step. */
   readonly guidanceScale: number;
   readonly sampleTemperature: number;
-  /** f32 [B·S], uniform in (0, 1): where it falls in a position's cumulative distribution is the token. −1: not asked for. */
+  /** f32 [B·S], uniform in (0, 1): where it falls in a position's cumulative distribution is the token. */
   readonly draws: Float32Array;
+  /** f32 [B·S]: what is added to log-probability · `confidenceWeight` for the score of a position. */
+  readonly noise: Float32Array;
+  readonly confidenceWeight: 0 | 1;
+  /** Masked positions of each image before the step. */
+  readonly numMasked: readonly number[];
+  /** How many of them it decides: those of the highest scores, of equal ones the first. */
+  readonly numDecided: readonly number[];
 }
 
-/** What a network that samples by itself answers, for each position; where it was not asked for, anything. */
-export interface SampledTokens {
-  /** i32 [B·S]; −1 where logits are NaN or infinite. */
+/** Where a decode stands, each [B·S]. */
+export interface TokenState {
+  readonly tokenIds: Int32Array;
+  /** What was last sampled; −1 where logits were once NaN or infinite. */
   readonly candidates: Int32Array;
-  /** Logarithm of each one's probability at temperature 1, guided, f32 [B·S]. */
+  /** Logarithm of each candidate's probability at temperature 1, guided; 0 where the token was given. */
   readonly logProbability: Float32Array;
+}
+
+/** A network that holds the tokens of a decode: a device need not be waited for between steps. */
+export interface TokenDecoder {
+  /** Resolves when the device has taken the step, which may be long before it is done. */
+  step(request: DecideRequest): Promise<void>;
+  read(): Promise<TokenState>;
+  dispose(): void;
 }
 
 export interface DecodeOptions extends Partial<SamplingSettings> {
   /** The network. @param tokenIds i32 [B·S], a copy; masked positions hold `maskTokenId` */
   tokensToLogits(tokenIds: Int32Array, request: LogitsRequest): Promise<Logits>;
   /**
-   * The network with its sampling, where logits need not leave the device: asked in the place of `tokensToLogits` when neither
-   * top-k nor top-p is set. Draws by the same numbers, at f32.
+   * The network with its sampling, where nothing need leave the device: in `decode`, in the place of `tokensToLogits`, when
+   * neither top-k nor top-p is set. Draws by the same numbers, at f32. @param tokenIds i32 [B·S], a copy
    */
-  tokensToSamples?(tokenIds: Int32Array, request: SampleRequest): Promise<SampledTokens>;
+  startDecoder?(tokenIds: Int32Array): TokenDecoder;
   /** i32 [B·S], left as it is. Positions equal to `maskTokenId` are decided, all others are kept. */
   readonly tokenIds: Int32Array;
   /** One per image, integers in [0, 2^53). */
@@ -127,7 +143,7 @@ export function resolveDecodeOptions(
   return {
     settings,
     tokensToLogits: tokensToLogits.bind(options),
-    ...(options.tokensToSamples && { tokensToSamples: options.tokensToSamples.bind(options) }),
+    ...(options.startDecoder && { startDecoder: options.startDecoder.bind(options) }),
     tokenIds,
     seeds,
     grid,

@@ -1,5 +1,5 @@
 export { type DecodeStep, decode, decodeTokens } from './decode.js';
-export type { DecodeOptions, Logits, LogitsRequest, SampledTokens, SampleRequest } from './decodeOptions.js';
+export type { DecideRequest, DecodeOptions, Logits, LogitsRequest, TokenDecoder, TokenState } from './decodeOptions.js';
 export {
   type GuidanceOptions,
   type GuidanceSchedule,

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { decideTokens, maskedPositions } from './decideTokens.js';
 import type { BasicOps, ComposedOps, FusedLinearOptions } from './ops.js';
 import { sampleTokens } from './sampleTokens.js';
 
@@ -41,6 +42,8 @@ export function composeOps(ops: BasicOps): ComposedOps {
       }),
 
     sampleTokens,
+    maskedPositions,
+    decideTokens,
 
     upsampleConv2d: (x, weight, bias) => tf.tidy(() => ops.conv2d(ops.upsampleNearest(x, 2), weight, bias)),
   };

@@ -1,5 +1,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 
+import type { DecideTensors } from './decideTokens.js';
+
 /**
  * The operations that the model parts are written in. Each has a reference in plain tfjs that runs on every device;
  * a device may override one by a faster kernel, and the conformance suite holds them together.
@@ -115,6 +117,25 @@ export interface ComposedOps {
    * logits are NaN or infinite
    */
   sampleTokens(logits: Tensor3D, draws: Tensor1D, settings: Tensor1D): Tensor2D;
+
+  /**
+   * Positions of each row's masked tokens, then of the others, each kind in its order: the first `count` of them.
+   *
+   * @param tokenIds i32 [B, S]
+   * @returns i32 [B, count]
+   */
+  maskedPositions(tokenIds: Tensor2D, maskTokenId: number, count: number): Tensor2D;
+
+  /**
+   * A step of parallel decoding: masked positions take what was drawn as their candidates, and of each row those of the highest
+   * log-probability · weight + noise are decided, of equal ones the first. Not differentiable.
+   *
+   * @param tensors `state` f32 [3, B, S], of each position its token, its candidate and the logarithm of the candidate's
+   * probability; `drawn` f32 [B, M, 2], tokens and log-probabilities of `maskedPositions`, M at least the masked ones; `noise`
+   * f32 [B, S]; `choice` f32 [B, 2], the weight and how many are decided
+   * @returns the state after it; a candidate that was −1 stays −1
+   */
+  decideTokens(tensors: DecideTensors, maskTokenId: number): Tensor3D;
 
   /** Each pixel repeated twice along both axes, then a 3 × 3 convolution. @param x f32 [B, H, W, I] @returns f32 [B, 2H, 2W, O] */
   upsampleConv2d(x: Tensor4D, weight: Tensor4D, bias?: Tensor1D): Tensor4D;

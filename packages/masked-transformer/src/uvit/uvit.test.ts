@@ -90,6 +90,22 @@ describe('UViT', () => {
     expect(countParameters(uvitParameters(resolveUViTConfig(preset)))).toBe(count);
   });
 
+  it('gives the logits of some positions, those that it gives of all', async () => {
+    const { given, tokenIds } = goldenCase(backend, 'amused-tiny');
+    const [some, wanted] = tf.tidy(() => {
+      const prepared = model.prepare(given);
+      const positions = tf.tensor2d([143, 0, 7, 5, 5, 142], [2, 3], 'int32');
+      return [
+        model.forward(tokenIds, prepared, positions),
+        tf.gather(model.forward(tokenIds, prepared), positions, 1, 1),
+      ];
+    });
+    expect(some.shape).toEqual([2, 3, wanted.shape[2]]);
+    const [got, expected] = [await some.data(), await wanted.data()];
+    expect(Math.max(...got.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThan(1e-5);
+    tf.dispose([some, wanted]);
+  });
+
   it('computes each row of a batch as it does alone', async () => {
     const { given, tokenIds } = goldenCase(backend, 'amused-tiny');
     const together = await tf.tidy(() => model.forward(tokenIds, model.prepare(given))).data();

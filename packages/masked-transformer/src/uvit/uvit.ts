@@ -28,8 +28,6 @@ interface PreparedLayer {
 
 /** The part of the work that does not depend on the tokens. */
 export interface PreparedUViT {
-  /** B. */
-  readonly batchSize: number;
   readonly down: PreparedBlock;
   readonly layers: readonly PreparedLayer[];
   readonly up: PreparedBlock;
@@ -104,18 +102,19 @@ export class UViT {
         up: this.#prepareBlock('up_block', text, activated),
       };
     });
-    return { ...prepared, batchSize: B, dispose: () => tf.dispose(prepared as unknown as tf.TensorContainer) };
+    return { ...prepared, dispose: () => tf.dispose(prepared as unknown as tf.TensorContainer) };
   }
 
   /**
-   * Logits of every position. The caller owns the result.
+   * Logits of every position, or of some. The caller owns the result.
    *
    * @param tokenIds i32 [B, S], row by row over the grid, in [0, V) or `maskTokenId`
-   * @returns f32 [B, S, V]
+   * @param positions i32 [B, M] in [0, S): whose logits are wanted
+   * @returns f32 [B, S, V], or [B, M, V]
    * @throws ShapeError if the ids are not [B, S] with the B of `prepared`
    */
-  forward(tokenIds: tf.Tensor2D, prepared: PreparedUViT): tf.Tensor3D {
-    const { batchSize: B } = prepared;
+  forward(tokenIds: tf.Tensor2D, prepared: PreparedUViT, positions?: tf.Tensor2D): tf.Tensor3D {
+    const B = prepared.down.modulations[0]!.scale.shape[0]!;
     assertShape(place('forward'), 'tokenIds', tokenIds, [B, this.seqLen]);
     if (tokenIds.dtype !== 'int32') {
       throw new ShapeError(place('forward'), `expected tokenIds of int32, got ${tokenIds.dtype}`);
@@ -139,7 +138,8 @@ export class UViT {
       x = layers.linear('project_from_hidden', layers.norm('project_from_hidden_norm', x));
       grid = this.#block('up_block', tf.reshape(x, [B, side, side, C]) as tf.Tensor4D, prepared.up);
       if (isDownsampled) grid = layers.upsample('up_block.upsample', grid);
-      return this.#head(tf.reshape(grid, [B, this.seqLen, C]));
+      const states = tf.reshape(grid, [B, this.seqLen, C]);
+      return this.#head(positions ? tf.gather(states, positions, 1, 1) : states);
     });
   }
 
@@ -186,7 +186,7 @@ export class UViT {
     return layers.gatedMlp(`${layer}.ff`, y, input);
   }
 
-  /** @param x f32 [B, S, C] @returns f32 [B, S, V] */
+  /** @param x f32 [B, S or M, C] @returns f32 [B, S or M, V] */
   #head(x: tf.Tensor): tf.Tensor3D {
     const inner = this.#layers.norm('mlm_layer.layer_norm', this.#layers.pointwise('mlm_layer.conv1', x));
     return this.#layers.pointwise('mlm_layer.conv2', inner) as tf.Tensor3D;

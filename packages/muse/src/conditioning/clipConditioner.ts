@@ -1,24 +1,37 @@
-import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import type { PreparedUViT } from '@muse/masked-transformer';
 import { checkText } from '../checkText.js';
 import type { MicroConditioning } from '../image.js';
 import type { AmusedParts } from '../museParts.js';
 import { PreparedRows } from '../preparedRows.js';
 import type { Conditioner } from './conditioner.js';
+import { Lazy } from './lazy.js';
 
 /** diffusers' default. */
 const AESTHETIC_SCORE = 6;
 
 /**
  * aMUSEd's: CLIP's states before its last layer, all of them seen; its projection with the micro-conditions. The
- * unconditional row is that of the negative prompt, or of the empty text.
+ * unconditional row is that of the negative prompt, or of the empty text, which is made once for all prompts.
  */
 export function clipConditioner(parts: AmusedParts): Conditioner {
   const { backend, textEncoder, transformer, index } = parts;
   const { tf } = backend;
   const [height, width] = index.imageSize;
   const maxLength = textEncoder.maxLength;
+  const usual = { originalSize: [width, height], cropOffset: [0, 0], aestheticScore: AESTHETIC_SCORE } as const;
+  const usualMicro = microNumbers(usual);
+  // One by one, so that a prompt's states don't depend on what is beside it.
+  const prepareRow = (text: string, micro: readonly number[]): PreparedUViT => {
+    const { penultimate, last, projected } = textEncoder.encode([text]);
+    try {
+      return transformer.prepare({ textEmbeds: penultimate, pooledEmbeds: projected, microConditioning: [micro] });
+    } finally {
+      tf.dispose([penultimate, last, projected]);
+    }
+  };
+  const unconditional = new Lazy(() => prepareRow('', usualMicro));
   return {
-    microConditioning: { originalSize: [width, height], cropOffset: [0, 0], aestheticScore: AESTHETIC_SCORE },
+    microConditioning: usual,
     checkText: (place, name, text) => checkText(place, name, text, { tokenizer: textEncoder.tokenizer!, maxLength }),
     encode(text) {
       const { penultimate, last, projected } = textEncoder.encode([text]);
@@ -26,36 +39,16 @@ export function clipConditioner(parts: AmusedParts): Conditioner {
       return { embeds: penultimate, mask: tf.ones([1, penultimate.shape[1]]) };
     },
     prepare({ prompt, negativePrompt = '', microConditioning }) {
-      // One by one, so that a prompt's states don't depend on what is beside it.
-      const encoded = tf.tidy(() => {
-        const rows = [prompt, negativePrompt].map((text) => textEncoder.encode([text]));
-        return {
-          textEmbeds: tf.concat(rows.map(({ penultimate }) => penultimate)) as Tensor3D, // f32 [2, T, Dt]
-          pooledEmbeds: tf.concat(rows.map(({ projected }) => projected)) as Tensor2D, // f32 [2, P]
-        };
-      });
       const micro = microNumbers(microConditioning!);
-      const base = new PreparedRows((numRows) => {
-        const textEmbeds = tf.slice(encoded.textEmbeds, 0, numRows);
-        const pooledEmbeds = tf.slice(encoded.pooledEmbeds, 0, numRows);
-        try {
-          return transformer.prepare({
-            textEmbeds,
-            pooledEmbeds,
-            microConditioning: Array.from({ length: numRows }, () => micro),
-          });
-        } finally {
-          tf.dispose([textEmbeds, pooledEmbeds]);
-        }
+      const isUsual = negativePrompt === '' && micro.join() === usualMicro.join();
+      const base = new PreparedRows<PreparedUViT>({
+        prompt: () => prepareRow(prompt, micro),
+        unconditional: () => (isUsual ? unconditional.get() : prepareRow(negativePrompt, micro)),
+        isUnconditionalShared: isUsual,
       });
-      return {
-        base,
-        dispose() {
-          tf.dispose(encoded);
-          base.dispose();
-        },
-      };
+      return { base, dispose: () => base.dispose() };
     },
+    dispose: () => unconditional.dispose(),
   };
 }
 

@@ -31,4 +31,6 @@ export interface Conditioner {
   encode(text: string): EncodedTensors;
   /** The caller disposes it. */
   prepare(settings: GenerationSettings): PromptConditioning;
+  /** Frees what prompts have in common. */
+  dispose(): void;
 }

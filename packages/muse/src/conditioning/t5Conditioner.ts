@@ -1,41 +1,64 @@
-import type { PreparedSuperRes } from '@muse/masked-transformer';
+import type { Conditioning, PreparedConditioning, PreparedSuperRes } from '@muse/masked-transformer';
 import { checkText } from '../checkText.js';
 import type { T5Parts } from '../museParts.js';
 import { PreparedRows } from '../preparedRows.js';
-import { TextRows } from '../textRows.js';
+import { textRow } from '../textRow.js';
 import type { Conditioner } from './conditioner.js';
+import { Lazy } from './lazy.js';
 
-/** Muse's own: states of a T5 encoder, padding hidden; no text at all is a mask of zeros. */
+/**
+ * Muse's own: states of a T5 encoder, padding hidden; no text at all is a mask of zeros, which stands for the unconditional
+ * branch of every prompt without a negative one.
+ */
 export function t5Conditioner(parts: T5Parts): Conditioner {
   const { backend, textEncoder, transformer, superRes } = parts;
+  const { tf } = backend;
   const { maxLength } = textEncoder.config;
+  const unconditional = new Lazy(() => {
+    const row = textRow(parts);
+    const prepared = transformer.prepare(row);
+    tf.dispose([row.textEmbeds, row.textMask]);
+    return prepared;
+  });
   return {
     checkText: (place, name, text) => checkText(place, name, text, { tokenizer: textEncoder.tokenizer!, maxLength }),
     encode: (text) => textEncoder.encode([text]),
     prepare({ prompt, negativePrompt }) {
-      const text = new TextRows(parts, prompt, negativePrompt);
-      const base = new PreparedRows((numRows) => text.take(numRows, (rows) => transformer.prepare(rows)));
+      const own = [prompt, negativePrompt].map((text) => {
+        return new Lazy(
+          () => textRow(parts, text),
+          ({ textEmbeds, textMask }) => tf.dispose([textEmbeds, textMask]),
+        );
+      });
+      const [promptRow, negativeRow] = own as [Lazy<Conditioning>, Lazy<Conditioning>];
+      const base = new PreparedRows<PreparedConditioning>({
+        prompt: () => transformer.prepare(promptRow.get()),
+        unconditional: () => (negativePrompt ? transformer.prepare(negativeRow.get()) : unconditional.get()),
+        isUnconditionalShared: !negativePrompt,
+      });
       return {
         base,
         // The second stage sees the base's tokens in both rows: guidance is of the text alone.
-        superRes: (coarse): PreparedRows<PreparedSuperRes> =>
-          new PreparedRows((numRows) =>
-            text.take(numRows, (rows) => {
-              const ids = new Int32Array(numRows * coarse.length);
-              for (let row = 0; row < numRows; row++) ids.set(coarse, row * coarse.length);
-              const coarseTokenIds = backend.tf.tensor2d(ids, [numRows, coarse.length], 'int32');
-              try {
-                return superRes!.transformer.prepare({ ...rows, coarseTokenIds });
-              } finally {
-                coarseTokenIds.dispose();
-              }
-            }),
-          ),
+        superRes: (coarse): PreparedRows<PreparedSuperRes> => {
+          const prepare = (row: Conditioning) => {
+            const coarseTokenIds = tf.tensor2d(coarse, [1, coarse.length], 'int32');
+            try {
+              return superRes!.transformer.prepare({ ...row, coarseTokenIds });
+            } finally {
+              coarseTokenIds.dispose();
+            }
+          };
+          return new PreparedRows({
+            prompt: () => prepare(promptRow.get()),
+            unconditional: () => prepare(negativeRow.get()),
+          });
+        },
         dispose() {
-          text.dispose();
+          for (const row of own) row.dispose();
           base.dispose();
         },
       };
     },
+    dispose: () => unconditional.dispose(),
   };
 }

@@ -129,12 +129,12 @@ export class Cascade {
     return {
       rows,
       tokenIds,
-      seed: this.#resolved.seeds[job.image]!,
+      seeds: [this.#resolved.seeds[job.image]!],
       settings: this.#samplerSettings(settings),
       ...(index === 0 && { startStep: job.startStep }),
       randomStage: 2 * (job.window ?? 0) + index,
       signal: this.#options.signal,
-      onStep: (step) => this.#tell(stage, job, step),
+      ...(this.#options.onStep && { onStep: (step) => this.#tell(stage, job, step) }),
     };
   }
 

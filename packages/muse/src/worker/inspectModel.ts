@@ -1,4 +1,5 @@
 import { type FolderSource, openModelFolder } from '@muse/checkpoint';
+import { wasmBytes } from '../checkMemory.js';
 
 /** A part of a model, by the headers of its files. */
 export interface ComponentReport {
@@ -17,6 +18,8 @@ export interface ModelReport {
   readonly name: string;
   readonly license: string;
   readonly components: readonly ComponentReport[];
+  /** What the model takes of WebAssembly's memory; above 2³² it is refused there. */
+  readonly wasmBytes: number;
 }
 
 /**
@@ -44,5 +47,7 @@ export async function inspectModel(source: FolderSource): Promise<ModelReport> {
       await checkpoint.close();
     }
   }
-  return { name: folder.index.name, license: folder.index.license, components };
+  const numWeights = components.reduce((sum, { numParameters }) => sum + numParameters, 0);
+  const { name, license } = folder.index;
+  return { name, license, components, wasmBytes: wasmBytes(numWeights, folder.index) };
 }

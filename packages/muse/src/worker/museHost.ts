@@ -3,7 +3,7 @@ import { createMuse, type Muse } from '../muse.js';
 import { isAmused, loadMuseParts, type MuseParts } from '../museParts.js';
 import type { LoadProgress } from '../progress.js';
 import { Runtime } from '../runtime.js';
-import { TextRows } from '../textRows.js';
+import { textRow } from '../textRow.js';
 import type { CallPort } from './callPort.js';
 import { inspectModel } from './inspectModel.js';
 import { type ModelSource, openSource } from './modelSource.js';
@@ -120,8 +120,8 @@ export class MuseHost {
     if (isAmused(parts)) throw new MuseError(place('attention'), another);
     const { textEncoder, transformer } = parts;
     const { tf } = backend;
-    const rows = new TextRows(parts, prompt);
-    const prepared = rows.take(1, (text) => transformer.prepare(text));
+    const row = textRow(parts, prompt);
+    const prepared = transformer.prepare(row);
     try {
       const weights = watch.watch(() => {
         transformer.forward(tf.tensor2d(tokenIds, [1, tokenIds.length], 'int32'), prepared);
@@ -133,7 +133,7 @@ export class MuseHost {
       return { weights: values, shape: [S, T], pieces: tokenizer.pieces(tokenizer.encode(prompt, { maxLength: T })) };
     } finally {
       prepared.dispose();
-      rows.dispose();
+      tf.dispose([row.textEmbeds, row.textMask]);
     }
   }
 

@@ -145,6 +145,24 @@ describeBackends(
       tf.dispose([logits, draws, settings, sampled]);
     });
 
+    it.each([
+      { B: 2, S: 67, M: 51 },
+      { B: 3, S: 5, M: 5 },
+    ])('a step of $B × $S tokens of which at most $M are masked', async ({ B, S, M }) => {
+      const { tf } = backend();
+      const tokens = tf.tensor2d(
+        Float32Array.from({ length: B * S }, (_, i) => (i % 4 > 0 ? 99 : i)),
+        [B, S],
+      );
+      const ids = tf.cast(tokens, 'int32') as never;
+      const state = tf.stack([tokens, normal(B, S), normal(B, S)]) as never;
+      const [drawn, noise] = [normal(B, M, 2), normal(B, S)] as never[];
+      const choice = tf.tensor2d(Array.from({ length: B }, (_, b) => [b % 2, 3 * b + 1])) as never;
+      await agree((ops) => ops.maskedPositions(ids, 99, M));
+      await agree((ops) => ops.decideTokens({ state, drawn: drawn!, noise: noise!, choice }, 99));
+      tf.dispose([tokens, ids, state, drawn!, noise!, choice]);
+    });
+
     it('leaves gradients to the reference', async () => {
       const { tf, ops } = backend();
       const [x, weight] = [normal(2, 3, 8), normal(8, 8)] as [Tensor, Tensor];

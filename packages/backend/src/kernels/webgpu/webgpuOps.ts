@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { composeOps } from '../../ops/composeOps.js';
 import type { BasicOps, ComposedOps, FusedLinearOptions, Modulation } from '../../ops/ops.js';
 import { referenceOps } from '../../ops/referenceOps.js';
+import { decideTokens, maskedPositions } from './decideTokens.js';
 import { type AttentionRows, flashAttention, MAX_HEAD_DIM } from './flashAttention.js';
 import { type GemmEpilogue, gemm, matrixSource } from './gemm.js';
 import { conv2d, groupNorm, normSiluConv2d, upsampleConv2d } from './imageOps.js';
@@ -118,6 +119,10 @@ export const webgpuComposedOps: Partial<ComposedOps> = {
       : normSiluConv2d(x, norm, weight, options),
 
   sampleTokens: (logits, draws, settings) => sampleTokens(logits, draws, settings) as tf.Tensor2D,
+
+  maskedPositions: (tokenIds, maskTokenId, count) => maskedPositions(tokenIds, maskTokenId, count) as tf.Tensor2D,
+
+  decideTokens: (tensors, maskTokenId) => decideTokens(tensors, maskTokenId) as tf.Tensor3D,
 
   upsampleConv2d(x, weight, bias) {
     const isTripled = weight.shape[0] === 3 && weight.shape[1] === 3;

@@ -1,0 +1,138 @@
+import { MuseError, normal } from '@muse/backend';
+import { expect, it } from 'vitest';
+import { type DecideRequest, type DecodeOptions, decode, decodeTokens, remask, type TokenDecoder } from './index.js';
+import { guideLogits, sampleToken } from './sampleToken.js';
+
+const V = 13;
+const S = 15;
+
+/** Logits that depend on the tokens seen. */
+function logitsOf(tokenIds: Int32Array, stage: number): Float32Array {
+  const seed = tokenIds.reduce((sum, id, at) => (sum * 31 + id + at) % 1_000_003, 7);
+  return Float32Array.from(normal({ seed, stage }, 2 * S * V));
+}
+
+/** A network that samples and decides by itself: the samples are the sampler's, the choice is made by counting. */
+class HostDecoder implements TokenDecoder {
+  readonly requests: DecideRequest[] = [];
+  numReads = 0;
+  isDisposed = false;
+  readonly #candidates: Int32Array;
+  readonly #logProbability: Float32Array;
+
+  constructor(readonly tokenIds: Int32Array) {
+    this.#candidates = tokenIds.slice();
+    this.#logProbability = Float32Array.from(tokenIds, (id) => (id === V ? -1e30 : 0));
+  }
+
+  async step(request: DecideRequest): Promise<void> {
+    this.requests.push(request);
+    const { tokenIds } = this;
+    const [conditional, unconditional] = [logitsOf(tokenIds, 1), logitsOf(tokenIds, 2)];
+    const [guided, scratch] = [new Float64Array(V), new Float64Array(V)];
+    const { guidanceScale, sampleTemperature, draws, noise, confidenceWeight } = request;
+    const masked = [...tokenIds.keys()].filter((at) => tokenIds[at] === V);
+    for (const at of masked) {
+      guideLogits({ conditional, unconditional, offset: at * V, guidanceScale }, guided);
+      const sampled = sampleToken(guided, { sampleTemperature }, draws[at]!, scratch)!;
+      this.#candidates[at] = sampled.tokenId;
+      this.#logProbability[at] = sampled.logProbability;
+    }
+    const score = (at: number) => Math.fround(this.#logProbability[at]! * confidenceWeight + noise[at]!);
+    const decided = masked.filter((at) => {
+      const image = Math.floor(at / S);
+      const rivals = masked.filter((other) => Math.floor(other / S) === image);
+      expect(rivals).toHaveLength(request.numMasked[image]!);
+      const better = rivals.filter((other) => score(other) > score(at) || (score(other) === score(at) && other < at));
+      return better.length < request.numDecided[image]!;
+    });
+    for (const at of decided) tokenIds[at] = this.#candidates[at]!;
+  }
+
+  async read() {
+    this.numReads++;
+    const { tokenIds } = this;
+    return {
+      tokenIds: tokenIds.slice(),
+      candidates: this.#candidates.slice(),
+      logProbability: this.#logProbability.slice(),
+    };
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+  }
+}
+
+const never = async () => {
+  throw new Error('not to be asked');
+};
+
+const byHost: DecodeOptions = {
+  tokensToLogits: async (ids) => ({ conditional: logitsOf(ids, 1), unconditional: logitsOf(ids, 2) }),
+  tokenIds: Int32Array.from({ length: 2 * S }, (_, at) => (at % 11 === 4 ? 2 : V)), // two and one are known
+  seeds: [3, 5],
+  grid: [3, 5],
+  codebookSize: V,
+  maskTokenId: V,
+  numSteps: 6,
+  guidanceScale: 1.5,
+};
+
+/** The same by a network that decides by itself, which is noted. */
+function byNetwork(): DecodeOptions & { decoders: HostDecoder[] } {
+  const decoders: HostDecoder[] = [];
+  const startDecoder = (tokenIds: Int32Array) => {
+    decoders.push(new HostDecoder(tokenIds));
+    return decoders.at(-1)!;
+  };
+  return { ...byHost, tokensToLogits: never, startDecoder, decoders };
+}
+
+it.each([
+  {},
+  { order: 'halton', guidanceSchedule: 'interval' },
+  { choiceTemperature: [0, 0], sampleTemperature: 0 },
+  { startStep: 2, maskSchedule: 'linear', numSteps: 40 }, // steps that decide nothing among them
+] as const)('gives the same steps whether the network decides or the sampler does: %j', async (settings) => {
+  const collect = async (options: DecodeOptions) => {
+    const steps = [];
+    for await (const { confidence, ...step } of decode({ ...options, ...settings })) {
+      steps.push({ ...step, confidence: [...confidence].map((value) => value.toFixed(5)) });
+    }
+    return steps;
+  };
+  const network = byNetwork();
+  expect(await collect(network)).toEqual(await collect(byHost));
+  expect(network.decoders[0]!.isDisposed).toBe(true);
+});
+
+it('reads nothing before the end if nobody looks at the steps', async () => {
+  const network = byNetwork();
+  expect(await decodeTokens(network)).toEqual(await decodeTokens(byHost));
+  const [decoder] = network.decoders;
+  expect([decoder!.requests.length, decoder!.numReads, decoder!.isDisposed]).toEqual([6, 1, true]);
+});
+
+it('leaves top-k, top-p and remasking to the sampler, and asks nobody where all is known', async () => {
+  const network = { ...byNetwork(), tokensToLogits: byHost.tokensToLogits };
+  await decodeTokens({ ...network, topK: 3 });
+  await decodeTokens({ ...network, topP: 0.5 });
+  const known = { ...network, tokenIds: new Int32Array(2 * S).fill(2), numSteps: 2 };
+  expect(await decodeTokens(known)).toEqual(known.tokenIds);
+  for await (const { step } of remask({ ...known, topK: undefined })) expect(step).toBeLessThan(3);
+  expect(network.decoders).toEqual([]);
+});
+
+it('says where logits were no numbers', async () => {
+  const network = byNetwork();
+  const decoder = new HostDecoder(byHost.tokenIds.slice());
+  const read = async () => {
+    const state = await HostDecoder.prototype.read.call(decoder);
+    return { ...state, candidates: state.candidates.fill(-1, S + 3, S + 4) };
+  };
+  const run = decodeTokens({ ...network, startDecoder: () => Object.assign(decoder, { read }) });
+  await expect(run).rejects.toThrow(MuseError);
+  await expect(run).rejects.toThrow('got NaN or infinity up to step 6, image 1, position 3');
+  expect(decoder.isDisposed).toBe(true);
+});
