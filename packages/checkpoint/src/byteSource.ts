@@ -5,8 +5,12 @@ export interface ByteSource {
   /** For messages: a path, a URL. */
   readonly name: string;
   readonly sizeBytes: number;
-  /** Exactly `length` bytes from `offset`, which the caller owns. Rejects with a WeightError when they can't be had. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * Exactly `length` bytes from `offset`, which the caller owns. Rejects with a WeightError when they can't be had.
+   *
+   * @param into memory of this length that a source may use, so that reading a large file leaves none to be collected
+   */
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -19,8 +19,10 @@ export interface Checkpoint {
   /**
    * Reads the bytes of `count` rows from `start` on only, a row being all values of one index of the first axis: a part of
    * an embedding, or of a tensor that is too large at once. Rejects with a WeightError when there are no such rows.
+   *
+   * @param into of floats: takes the rows' values, as many as there are, and is then `data`
    */
-  readRows(name: string, start: number, count: number): Promise<TensorData>;
+  readRows(name: string, start: number, count: number, into?: Float32Array): Promise<TensorData>;
   close(): Promise<void>;
 }
 
@@ -55,6 +57,8 @@ async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
       `${source.name}: expected a tensor ${name}, got none among ${tensors.size}`,
     );
   };
+  /** Memory that reads under way don't use. */
+  const spare: ArrayBuffer[] = [];
   return {
     name: source.name,
     names: [...tensors.keys()],
@@ -67,18 +71,17 @@ async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
       const { dtype, shape, sizeBytes, offset } = entry(name);
       return { dtype, shape, data: decodeTensor(dtype, await readExactly(source, offset, sizeBytes)) };
     },
-    async readRows(name, start, count) {
+    async readRows(name, start, count, into) {
       const { dtype, shape, sizeBytes, offset } = entry(name);
       const numRows = shape[0] ?? 0;
-      if (!isSizes([start, count]) || start + count > numRows) {
-        throw new WeightError(
-          { package: 'checkpoint', in: 'readRows' },
-          `${source.name}: expected rows of the ${numRows} of tensor ${name}, got ${count} from ${start} on`,
-        );
-      }
+      checkRows(source.name, name, numRows, start, count);
       const rowBytes = numRows === 0 ? 0 : sizeBytes / numRows;
-      const bytes = await readExactly(source, offset + start * rowBytes, count * rowBytes);
-      return { dtype, shape: [count, ...shape.slice(1)], data: decodeTensor(dtype, bytes) };
+      const length = count * rowBytes;
+      const buffer = into && takeBuffer(spare, length);
+      const bytes = await readExactly(source, offset + start * rowBytes, length, buffer);
+      const data = decodeTensor(dtype, bytes, into);
+      if (buffer) spare.push(buffer.buffer);
+      return { dtype, shape: [count, ...shape.slice(1)], data };
     },
     close: () => source.close(),
   };
@@ -91,4 +94,19 @@ async function closeOnError<T>(source: ByteSource, action: () => Promise<T>): Pr
     await source.close();
     throw error;
   }
+}
+
+/** Memory of an earlier read where it is large enough. */
+function takeBuffer(spare: ArrayBuffer[], length: number): Uint8Array<ArrayBuffer> {
+  const buffer = spare.pop();
+  return buffer && buffer.byteLength >= length ? new Uint8Array(buffer, 0, length) : new Uint8Array(length);
+}
+
+/** @throws WeightError when a tensor has no such rows */
+export function checkRows(file: string, tensor: string, numRows: number, start: number, count: number): void {
+  if (isSizes([start, count]) && start + count <= numRows) return;
+  throw new WeightError(
+    { package: 'checkpoint', in: 'readRows' },
+    `${file}: expected rows of the ${numRows} of tensor ${tensor}, got ${count} from ${start} on`,
+  );
 }

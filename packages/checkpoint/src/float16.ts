@@ -1,25 +1,31 @@
 // The two 16-bit floats of weight files, as bit patterns. Checked against every one of the 65,536 patterns.
 
-/** IEEE binary16 → binary32, exact; signalling bits and NaN payloads are kept. */
-export function widenF16(halves: Uint16Array): Float32Array {
-  const out = new Float32Array(halves.length);
-  const bits = new Uint32Array(out.buffer);
-  for (let i = 0; i < halves.length; i++) {
-    const half = halves[i]!;
-    const sign = (half & 0x8000) << 16;
-    const exponent = (half >>> 10) & 0x1f;
-    const mantissa = half & 0x3ff;
-    if (exponent === 0) {
-      // Zero or subnormal: mantissa · 2⁻²⁴, which binary32 holds as a normal number.
-      out[i] = mantissa * 2 ** -24;
-      bits[i] = bits[i]! | sign;
-    } else if (exponent === 0x1f) {
-      bits[i] = sign | 0x7f800000 | (mantissa << 13);
-    } else {
-      bits[i] = sign | ((exponent + 112) << 23) | (mantissa << 13);
-    }
-  }
+/** Patterns of binary32 by the pattern of binary16: one look-up per weight is what makes loading quick. Made when first asked for. */
+let widened: Uint32Array | undefined;
+
+/**
+ * IEEE binary16 → binary32, exact; signalling bits and NaN payloads are kept.
+ *
+ * @param out takes the values, as many as there are halves
+ */
+export function widenF16(halves: Uint16Array, out: Float32Array = new Float32Array(halves.length)): Float32Array {
+  widened ??= Uint32Array.from({ length: 0x10000 }, (_, half) => f32Bits(half));
+  const table = widened;
+  const bits = new Uint32Array(out.buffer, out.byteOffset, out.length);
+  for (let i = 0; i < halves.length; i++) bits[i] = table[halves[i]!]!;
   return out;
+}
+
+function f32Bits(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >>> 10) & 0x1f;
+  const mantissa = half & 0x3ff;
+  if (exponent === 0x1f) return sign | 0x7f800000 | (mantissa << 13);
+  if (exponent > 0) return sign | ((exponent + 112) << 23) | (mantissa << 13);
+  if (mantissa === 0) return sign;
+  // Subnormal: mantissa · 2⁻²⁴, which binary32 holds as a normal number. Its leading one lies `shift` places below bit 10.
+  const shift = Math.clz32(mantissa) - 21;
+  return sign | ((113 - shift) << 23) | (((mantissa << shift) & 0x3ff) << 13);
 }
 
 /** binary32 → binary16, to nearest, ties to even; from 65520 on it gives infinity, as IEEE does. */
@@ -51,11 +57,15 @@ function f16Bits(bits: number): number {
   return sign | (kept + (roundsUp ? 1 : 0));
 }
 
-/** bfloat16 → binary32, exact. */
-export function widenBF16(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length);
+/**
+ * bfloat16 → binary32, exact.
+ *
+ * @param out takes the values, as many as there are halves
+ */
+export function widenBF16(halves: Uint16Array, out: Float32Array = new Float32Array(halves.length)): Float32Array {
+  const bits = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
-  return new Float32Array(bits.buffer);
+  return out;
 }
 
 /** binary32 → bfloat16, to nearest, ties to even. */

@@ -1,5 +1,5 @@
 export { type ByteSource, type FolderSource, memoryFolder, memorySource, subFolder } from './byteSource.js';
-export { type Checkpoint, type OpenCheckpointOptions, openCheckpoint } from './checkpoint.js';
+export { type Checkpoint, checkRows, type OpenCheckpointOptions, openCheckpoint } from './checkpoint.js';
 export { encodeSafetensors, type TensorsByName } from './encodeSafetensors.js';
 export { type CacheStore, memoryCacheStore } from './hub/cacheStore.js';
 export { type DownloadFolderOptions, type HubFolder, type HubFolderOptions, hubFolder } from './hub/hubFolder.js';
@@ -27,6 +27,7 @@ export {
   toMemoryPermutation,
 } from './parameters.js';
 export { readBytes, readJson } from './readFile.js';
+export { type FloatRows, type ReadFloatsOptions, readFloats } from './readFloats.js';
 export { renameTensors } from './renameTensors.js';
 export { isObject } from './safetensorsHeader.js';
 export type { DType, TensorData, TensorInfo, TensorValues } from './tensorData.js';

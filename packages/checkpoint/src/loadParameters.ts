@@ -1,8 +1,9 @@
 import { type Backend, WeightError } from '@muse/backend';
 import type { Checkpoint } from './checkpoint.js';
-import { memoryShape, type ParameterSpec, type Parameters, toMemoryPermutation } from './parameters.js';
-import { permute } from './permute.js';
-import { type DType, isFloat, type TensorData } from './tensorData.js';
+import { memoryShape, type ParameterSpec, type Parameters } from './parameters.js';
+import { memoryRows, placeRows } from './placeRows.js';
+import { readFloats } from './readFloats.js';
+import { elementCount, isFloat, type TensorData } from './tensorData.js';
 
 export interface LoadParametersOptions {
   /** What is loaded, for messages; default the checkpoint's name. */
@@ -27,20 +28,58 @@ export async function loadParameters(
   { name = checkpoint.name, allowNonFinite = false }: LoadParametersOptions = {},
 ): Promise<Parameters> {
   checkSpecs(name, checkpoint, specs);
-  const parameters: Parameters = new Map();
+  const loaded: Parameters = new Map();
   try {
-    for (const spec of specs) {
-      const tensor = await checkpoint.read(spec.name);
-      const values = toDeviceValues(name, spec.name, tensor, allowNonFinite);
-      const axes = toMemoryPermutation(spec.layout);
-      const placed = axes ? permute(values, spec.shape, axes) : values;
-      parameters.set(spec.name, backend.tf.tensor(placed, memoryShape(spec), spec.dtype ?? 'float32'));
+    await loadFloats(backend, checkpoint, specs, loaded, { label: name, allowNonFinite });
+    for (const spec of specs.filter(isInteger)) {
+      const values = toInt32(name, spec.name, await checkpoint.read(spec.name));
+      loaded.set(spec.name, backend.tf.tensor(values, memoryShape(spec), 'int32'));
     }
     await backend.checkErrors();
-    return parameters;
+    return new Map(specs.map((spec) => [spec.name, loaded.get(spec.name)!]));
   } catch (error) {
-    for (const tensor of parameters.values()) tensor.dispose();
+    for (const tensor of loaded.values()) tensor.dispose();
     throw error;
+  }
+}
+
+const isInteger = ({ dtype }: ParameterSpec) => dtype === 'int32';
+
+/** In the order of their bytes, as disks and networks want it. */
+async function loadFloats(
+  backend: Backend,
+  checkpoint: Checkpoint,
+  specs: readonly ParameterSpec[],
+  loaded: Parameters,
+  options: { readonly label: string; readonly allowNonFinite: boolean },
+): Promise<void> {
+  const wanted = new Map(specs.filter((spec) => !isInteger(spec)).map((spec) => [spec.name, spec]));
+  const names = checkpoint.names.filter((tensor) => wanted.has(tensor));
+  /** Values in memory layout, of the tensors that are being read. */
+  const memory = new Map<string, Float32Array>();
+  const memoryOf = ({ name: tensor, shape }: ParameterSpec) => {
+    const values = memory.get(tensor) ?? new Float32Array(elementCount(shape));
+    memory.set(tensor, values);
+    return values;
+  };
+  const into = (tensor: string) => {
+    const spec = wanted.get(tensor)!;
+    return spec.layout === 'none' ? memoryOf(spec) : undefined;
+  };
+  let order: Int32Array = new Int32Array();
+  for await (const { name: tensor, start, count, isLast, values } of readFloats(checkpoint, names, {
+    ...options,
+    into,
+  })) {
+    const spec = wanted.get(tensor)!;
+    if (spec.layout !== 'none') {
+      if (start === 0) order = memoryRows(spec.layout, spec.shape);
+      placeRows(values, start, count, order, memoryOf(spec));
+    }
+    if (isLast) {
+      loaded.set(tensor, backend.tf.tensor(memoryOf(spec), memoryShape(spec), 'float32'));
+      memory.delete(tensor);
+    }
   }
 }
 
@@ -79,32 +118,8 @@ export function checkSpecs(name: string, checkpoint: Checkpoint, specs: readonly
   throw problem(`${name}: expected the ${specs.length} tensors of the model, got ${text.join('\n')}`);
 }
 
-function toDeviceValues(
-  file: string,
-  tensor: string,
-  { dtype, data }: TensorData,
-  allowNonFinite: boolean,
-): Float32Array | Int32Array {
-  if (data instanceof Float32Array) {
-    if (!allowNonFinite) checkFinite(`${file}: `, tensor, data);
-    return data;
-  }
-  return data instanceof Int32Array ? data : toInt32(file, tensor, dtype, data);
-}
-
-/** @throws WeightError that names tensor, value and place of the first NaN or infinity */
-export function checkFinite(prefix: string, tensor: string, values: Float32Array): void {
-  // x − x is 0 for finite x and NaN for all others.
-  for (let i = 0; i < values.length; i++) {
-    if (values[i]! - values[i]! !== 0) {
-      throw problem(
-        `${prefix}expected finite values in tensor ${tensor}, got ${values[i]} at ${i} of ${values.length}`,
-      );
-    }
-  }
-}
-
-function toInt32(file: string, tensor: string, dtype: DType, data: Int8Array | Uint8Array | BigInt64Array): Int32Array {
+function toInt32(file: string, tensor: string, { dtype, data }: TensorData): Int32Array {
+  if (data instanceof Int32Array) return data;
   if (!(data instanceof BigInt64Array)) return Int32Array.from(data);
   const out = new Int32Array(data.length);
   for (let i = 0; i < data.length; i++) {

@@ -30,7 +30,7 @@ export function renameTensors(checkpoint: Checkpoint, rename: (name: string) => 
     metadata: checkpoint.metadata,
     info: (name) => checkpoint.info(originalOf(name)),
     read: async (name) => checkpoint.read(originalOf(name)),
-    readRows: async (name, start, count) => checkpoint.readRows(originalOf(name), start, count),
+    readRows: async (name, start, count, into) => checkpoint.readRows(originalOf(name), start, count, into),
     close: () => checkpoint.close(),
   };
 }

@@ -64,8 +64,13 @@ export async function readSafetensorsHeader(source: ByteSource): Promise<Safeten
 }
 
 /** A source's bytes; a source that gives another number of them than asked for is caught here. */
-export async function readExactly(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = await source.read(offset, length);
+export async function readExactly(
+  source: ByteSource,
+  offset: number,
+  length: number,
+  into?: Uint8Array,
+): Promise<Uint8Array> {
+  const bytes = await source.read(offset, length, into);
   if (bytes.length !== length) throw problem(source.name, `expected ${length} bytes at ${offset}, got ${bytes.length}`);
   return bytes;
 }

@@ -42,7 +42,7 @@ export async function openShards(
     metadata: Object.fromEntries([...shards.values()].flatMap((shard) => Object.entries(shard.metadata))),
     info: (tensor) => shardOf(tensor).info(tensor),
     read: async (tensor) => shardOf(tensor).read(tensor),
-    readRows: async (tensor, start, count) => shardOf(tensor).readRows(tensor, start, count),
+    readRows: async (tensor, start, count, into) => shardOf(tensor).readRows(tensor, start, count, into),
     close,
   };
 }

@@ -41,18 +41,23 @@ export function elementCount(shape: readonly number[]): number {
 /**
  * Little-endian bytes → values. Takes the bytes over: the result may be a view of them. (Every platform that tfjs runs
  * on is little-endian, so typed arrays are the file's own form.)
+ *
+ * @param into takes floats, as many as there are, and is then the result
  */
-export function decodeTensor(dtype: DType, bytes: Uint8Array): TensorValues {
+export function decodeTensor(dtype: DType, bytes: Uint8Array, into?: Float32Array): TensorValues {
   const isAligned = bytes.byteOffset % dtypeSizes[dtype] === 0;
   const { buffer, byteOffset, byteLength } = isAligned ? bytes : bytes.slice();
   const length = byteLength / dtypeSizes[dtype];
   switch (dtype) {
-    case 'F32':
-      return new Float32Array(buffer, byteOffset, length);
+    case 'F32': {
+      const values = new Float32Array(buffer, byteOffset, length);
+      into?.set(values);
+      return into ?? values;
+    }
     case 'F16':
-      return widenF16(new Uint16Array(buffer, byteOffset, length));
+      return widenF16(new Uint16Array(buffer, byteOffset, length), into);
     case 'BF16':
-      return widenBF16(new Uint16Array(buffer, byteOffset, length));
+      return widenBF16(new Uint16Array(buffer, byteOffset, length), into);
     case 'I8':
       return new Int8Array(buffer, byteOffset, length);
     case 'U8':

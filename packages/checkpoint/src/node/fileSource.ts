@@ -26,8 +26,8 @@ export async function fileSource(path: string): Promise<ByteSource> {
   return {
     name: path,
     sizeBytes: status.size,
-    async read(offset, length) {
-      const bytes = new Uint8Array(length);
+    async read(offset, length, into) {
+      const bytes = into ?? new Uint8Array(length);
       let done = 0;
       while (done < length) {
         const part = Math.min(length - done, MAX_READ_BYTES);

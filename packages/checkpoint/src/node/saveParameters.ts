@@ -1,8 +1,8 @@
 import { WeightError } from '@muse/backend';
 import { layOutSafetensors } from '../encodeSafetensors.js';
-import { checkFinite } from '../loadParameters.js';
 import { memoryShape, type ParameterSpec, type Parameters, toFilePermutation } from '../parameters.js';
 import { permute } from '../permute.js';
+import { checkFinite } from '../readFloats.js';
 import { type DType, encodeTensor } from '../tensorData.js';
 import { writeChunksAtomic } from './writeFileAtomic.js';
 
@@ -38,7 +38,7 @@ export async function saveParameters(
       for (const name of order) {
         const spec = byName.get(name)!;
         const values = (await parameters.get(name)!.data()) as Float32Array | Int32Array;
-        if (values instanceof Float32Array) checkFinite('', name, values);
+        if (values instanceof Float32Array) checkFinite('', name, values, 0, spec.shape);
         const axes = toFilePermutation(spec.layout);
         const data = axes ? permute(values, memoryShape(spec), axes) : values;
         yield encodeTensor(name, { dtype: fileDtype(spec), shape: spec.shape, data });

@@ -1,5 +1,12 @@
-import { type Backend, WeightError } from '@muse/backend';
-import { type Checkpoint, loadParameters, type ParameterSpec, type Parameters, renameTensors } from '@muse/checkpoint';
+import type { Backend } from '@muse/backend';
+import {
+  type Checkpoint,
+  loadParameters,
+  type ParameterSpec,
+  type Parameters,
+  readFloats,
+  renameTensors,
+} from '@muse/checkpoint';
 import type { T5Config } from '../config.js';
 import { positionBiasName, t5Parameters } from '../parameters.js';
 
@@ -34,13 +41,10 @@ export function loadSome(
   return loadParameters(backend, subset, specs);
 }
 
-/** Values that are read and widened at once: what a processor's cache holds. */
-const CHUNK_VALUES = 2 ** 20;
-
 /**
  * Blocks read from the file each time that they are asked for. All blocks are of one shape, and each is read into the memory
- * of the one before, in parts, so that the peak does not depend on when garbage is collected. So a block's tensors must
- * be disposed before the next is asked for.
+ * of the one before, so that the peak does not depend on when garbage is collected. So a block's tensors must be disposed
+ * before the next is asked for.
  *
  * @throws WeightError (from `block`) naming the tensor with a value that is not finite
  */
@@ -48,40 +52,19 @@ export function checkpointBlocks(backend: Backend, checkpoint: Checkpoint, confi
   const memory = new Map<string, Float32Array>();
   return {
     async block(layer) {
-      const weights: Parameters = new Map();
-      try {
-        for (const { name, shape } of blockSpecs(config, layer)) {
-          const part = name.slice(`encoder.block.${layer}.`.length);
-          const values = memory.get(part) ?? new Float32Array(shape.reduce((product, size) => product * size, 1));
-          memory.set(part, values);
-          await readInto(values, checkpoint, name, shape[0]!);
-          weights.set(name, backend.tf.tensor(values, [...shape], 'float32'));
-        }
-        return weights;
-      } catch (error) {
-        for (const tensor of weights.values()) tensor.dispose();
-        throw error;
+      const specs = blockSpecs(config, layer);
+      const valuesOf = new Map<string, Float32Array>();
+      for (const { name, shape } of specs) {
+        const part = name.slice(`encoder.block.${layer}.`.length);
+        const values = memory.get(part) ?? new Float32Array(shape.reduce((product, size) => product * size, 1));
+        memory.set(part, values);
+        valuesOf.set(name, values);
       }
+      const reading = readFloats(checkpoint, [...valuesOf.keys()], { into: (name) => valuesOf.get(name) });
+      for await (const _ of reading);
+      return new Map(
+        specs.map(({ name, shape }) => [name, backend.tf.tensor(valuesOf.get(name)!, [...shape], 'float32')]),
+      );
     },
   };
-}
-
-async function readInto(values: Float32Array, checkpoint: Checkpoint, name: string, numRows: number): Promise<void> {
-  const width = values.length / numRows;
-  const chunkRows = Math.max(1, Math.floor(CHUNK_VALUES / width));
-  for (let start = 0; start < numRows; start += chunkRows) {
-    const { data } = await checkpoint.readRows(name, start, Math.min(chunkRows, numRows - start));
-    const rows = data as Float32Array;
-    for (let i = 0; i < rows.length; i++) {
-      const value = rows[i]!;
-      // 0 for finite values, NaN for all others.
-      if (value - value !== 0) {
-        throw new WeightError(
-          { package: 't5-encoder', in: 'encode' },
-          `${checkpoint.name}: expected finite values in tensor ${name}, got ${value} at ${start * width + i}`,
-        );
-      }
-    }
-    values.set(rows, start * width);
-  }
 }

@@ -1,11 +1,8 @@
-import { type Backend, WeightError } from '@muse/backend';
-import type { Checkpoint, ParameterSpec, Parameters } from '@muse/checkpoint';
+import type { Backend } from '@muse/backend';
+import { type Checkpoint, type ParameterSpec, type Parameters, readFloats } from '@muse/checkpoint';
 import type { T5Config } from '../config.js';
 import { type BlockSource, blockSpecs, loadSome } from './blockSource.js';
 import { dequantize, type Int8Matrix, quantizeRows } from './int8Matrix.js';
-
-/** Values of a matrix that are read at once. */
-const CHUNK_VALUES = 2 ** 22;
 
 interface Int8Block {
   readonly matrices: ReadonlyMap<string, Int8Matrix>;
@@ -44,17 +41,6 @@ export async function int8Blocks(backend: Backend, checkpoint: Checkpoint, confi
 
 async function readInt8(checkpoint: Checkpoint, name: string, numRows: number, width: number): Promise<Int8Matrix> {
   const matrix = { values: new Int8Array(numRows * width), scales: new Float32Array(numRows) };
-  const chunkRows = Math.max(1, Math.floor(CHUNK_VALUES / width));
-  for (let start = 0; start < numRows; start += chunkRows) {
-    const count = Math.min(chunkRows, numRows - start);
-    const { data } = await checkpoint.readRows(name, start, count);
-    quantizeRows(data as Float32Array, width, matrix, start);
-    if (!matrix.scales.subarray(start, start + count).every(Number.isFinite)) {
-      throw new WeightError(
-        { package: 't5-encoder', in: 'openStreamedT5Encoder' },
-        `${checkpoint.name}: expected finite values in tensor ${name}, got others in rows ${start} to ${start + count - 1}`,
-      );
-    }
-  }
+  for await (const { start, values } of readFloats(checkpoint, [name])) quantizeRows(values, width, matrix, start);
   return matrix;
 }

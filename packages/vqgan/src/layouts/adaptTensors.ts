@@ -1,5 +1,4 @@
-import { WeightError } from '@muse/backend';
-import type { Checkpoint, ParameterSpec, TensorData } from '@muse/checkpoint';
+import { type Checkpoint, checkRows, type ParameterSpec, type TensorData } from '@muse/checkpoint';
 
 export interface AdaptOptions {
   /** Values of a tensor that our structure has and upstream's has not, or undefined where it ought to have it. */
@@ -54,19 +53,21 @@ export function adaptTensors(
       return { ...info, shape: adapted(name) ?? info.shape };
     },
     read,
-    async readRows(name, start, count) {
-      const { dtype, shape, data } = await read(name);
-      const numRows = shape[0] ?? 0;
-      if (start < 0 || count < 0 || start + count > numRows) {
-        const got = `${count} from ${start} on`;
-        const place = { package: 'vqgan', in: 'readRows' };
-        throw new WeightError(
-          place,
-          `${checkpoint.name}: expected rows of the ${numRows} of tensor ${name}, got ${got}`,
-        );
+    async readRows(name, start, count, into) {
+      const values = supplied.get(name);
+      const shape = values ? wanted.get(name)!.shape : adapted(name);
+      if (!shape) return checkpoint.readRows(name, start, count, into);
+      const rows = [count, ...shape.slice(1)];
+      if (!values && shape.length === 2) {
+        return { ...(await checkpoint.readRows(name, start, count, into)), shape: rows };
       }
-      const width = numRows === 0 ? 0 : data.length / numRows;
-      return { dtype, shape: [count, ...shape.slice(1)], data: data.slice(start * width, (start + count) * width) };
+      checkRows(checkpoint.name, name, shape[0]!, start, count);
+      const width = shape.slice(1).reduce((product, size) => product * size, 1);
+      const data = values
+        ? values.slice(start * width, (start + count) * width)
+        : centred((await checkpoint.readRows(name, start, count)).data as Float32Array, rows);
+      into?.set(data);
+      return { dtype: 'F32', shape: rows, data: into ?? data };
     },
     close: () => checkpoint.close(),
   };
