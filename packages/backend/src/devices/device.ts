@@ -20,6 +20,11 @@ export interface DeviceReport {
 export interface DeviceOptions {
   /** URL of the folder that serves the `.wasm` files of @tensorflow/tfjs-backend-wasm. Browsers only; Node finds them. */
   readonly wasmFolder?: string;
+  /**
+   * Threads of the device wasm; default: one per processor, at most 8, where memory can be shared (Node, and pages that are
+   * cross-origin isolated and give `wasmFolder`), else one. Results are the same to the bit.
+   */
+  readonly wasmThreads?: number;
 }
 
 /** A way to run tfjs. */

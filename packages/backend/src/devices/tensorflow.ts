@@ -1,5 +1,6 @@
 import { UnsupportedBackendError } from '../errors.js';
 import { fixTensorflowKernels } from '../kernels/tensorflow/fixTensorflowKernels.js';
+import { groupNorm } from '../kernels/tensorflow/groupNorm.js';
 import { referenceOps } from '../ops/referenceOps.js';
 import { bfloat16Ops } from '../tensorflow/bfloat16Ops.js';
 import type { Device } from './device.js';
@@ -32,11 +33,12 @@ export const tensorflowDevice: Device = {
     fixTensorflowKernels();
     await activate('tensorflow');
     const { isGpu } = found.value;
+    const ops = { ...referenceOps, groupNorm };
     return {
       capabilities: { isGpu, isDeterministic: !isGpu, description: describeLibrary(found.value) },
       dtypes: ['f32', 'bf16'],
-      ops: referenceOps,
-      bfloat16Ops: { ...referenceOps, ...bfloat16Ops },
+      ops,
+      bfloat16Ops: { ...ops, ...bfloat16Ops },
       checkErrors: async () => {},
       stop: async () => shutDown('tensorflow'),
     };

@@ -1,5 +1,5 @@
 /// <reference types="@webgpu/types" />
-import type { Platform } from './platform.js';
+import { MAX_WASM_THREADS, type Platform, type Thread, type ThreadWork } from './platform.js';
 
 /** Bundlers for browsers put this file in the place of `./node.js` (package.json, `browser`). */
 export const platform: Platform = {
@@ -12,5 +12,52 @@ export const platform: Platform = {
     return { missing: 'libtensorflow runs in Node only' };
   },
   wasmFolder: () => undefined,
+  async readWasmFile(location) {
+    const response = await fetch(location, { credentials: 'same-origin' });
+    if (!response.ok) throw new Error(`${location}: ${response.status} ${response.statusText}`);
+    return new Uint8Array(await response.arrayBuffer());
+  },
+  numWasmThreads() {
+    const { crossOriginIsolated, navigator } = globalThis as unknown as Scope;
+    return crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MAX_WASM_THREADS) : 1;
+  },
+  startThread,
   howToGetAdapter: 'enable hardware acceleration in the browser settings',
 };
+
+/** What pages and their workers have. */
+interface Scope {
+  readonly crossOriginIsolated: boolean;
+  readonly navigator: { readonly hardwareConcurrency: number };
+  readonly Worker: new (url: string) => PageWorker;
+}
+
+interface PageWorker {
+  onmessage: (event: unknown) => void;
+  onerror: (event: { readonly message: string }) => void;
+  postMessage(value: unknown): void;
+  terminate(): void;
+}
+
+const THREAD = `
+onmessage = ({ data: { module, memory, job, thread } }) => {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  postMessage('ready');
+  exports.help(job, thread);
+};`;
+
+async function startThread(work: ThreadWork): Promise<Thread> {
+  const url = URL.createObjectURL(new Blob([THREAD], { type: 'text/javascript' }));
+  const { Worker } = globalThis as unknown as Scope;
+  const worker = new Worker(url);
+  try {
+    await new Promise((resolve, reject) => {
+      worker.onmessage = resolve;
+      worker.onerror = ({ message }) => reject(new Error(`a thread did not start: ${message}`));
+      worker.postMessage(work);
+    });
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+  return { stop: async () => worker.terminate() };
+}

@@ -1,10 +1,12 @@
 /// <reference types="@webgpu/types" />
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
 import type { Found } from '../device.js';
-import type { Platform, TensorflowLibrary } from './platform.js';
+import { MAX_WASM_THREADS, type Platform, type TensorflowLibrary, type Thread, type ThreadWork } from './platform.js';
 
 const require = createRequire(import.meta.url);
 
@@ -15,6 +17,9 @@ export const platform: Platform = {
   findGpu,
   findTensorflow,
   wasmFolder: () => join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'dist'),
+  readWasmFile: (location) => readFile(location),
+  numWasmThreads: () => Math.min(availableParallelism(), MAX_WASM_THREADS),
+  startThread,
   howToGetAdapter:
     process.platform === 'linux'
       ? 'install the Vulkan driver of your GPU; without a GPU: apt-get install libvulkan1 mesa-vulkan-drivers (Mesa 24 or newer)'
@@ -46,6 +51,25 @@ async function loadGpu(): Promise<Found<GPU>> {
       return { missing: 'the package webgpu is not installed', howToGet: 'npm install webgpu' };
     return { missing: `the package webgpu does not load: ${firstLine(error)}`, howToGet: 'npm install webgpu@latest' };
   }
+}
+
+const THREAD = `
+const { parentPort, workerData } = require('node:worker_threads');
+const { module, memory, job, thread } = workerData;
+const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+parentPort.postMessage('ready');
+exports.help(job, thread);`;
+
+async function startThread(work: ThreadWork): Promise<Thread> {
+  // Without the flags of the process: --input-type=module would be one.
+  const worker = new Worker(THREAD, { eval: true, execArgv: [], workerData: work });
+  await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  worker.unref(); // the process may end while it waits
+  return {
+    async stop() {
+      await worker.terminate();
+    },
+  };
 }
 
 async function findTensorflow(): Promise<Found<TensorflowLibrary>> {

@@ -1,3 +1,4 @@
+import type { WasmMemory, WasmModule } from '../../kernels/wasm/webAssembly.js';
 import type { Found } from '../device.js';
 
 /** What differs between Node and browsers: where GPUs, libtensorflow and `.wasm` files come from. */
@@ -8,9 +9,32 @@ export interface Platform {
   findTensorflow(): Promise<Found<TensorflowLibrary>>;
   /** Folder of the `.wasm` files; undefined leaves the choice to tfjs. */
   wasmFolder(): string | undefined;
+  /** A file of that folder. */
+  readWasmFile(location: string): Promise<Uint8Array>;
+  /** How many threads WebAssembly may use: processors where memory can be shared, else 1. */
+  numWasmThreads(): number;
+  /** Starts a thread that helps with the jobs of a kernel module. */
+  startThread(work: ThreadWork): Promise<Thread>;
   /** How to get a WebGPU adapter when WebGPU is there but finds no GPU. */
   readonly howToGetAdapter: string;
 }
+
+/** What a thread is given: the arguments of `help` in assembly/index.ts. */
+export interface ThreadWork {
+  readonly module: WasmModule;
+  /** Shared. */
+  readonly memory: WasmMemory;
+  /** Address of the job. */
+  readonly job: number;
+  readonly thread: number;
+}
+
+export interface Thread {
+  stop(): Promise<void>;
+}
+
+/** More would wait for memory. */
+export const MAX_WASM_THREADS = 8;
 
 export interface TensorflowLibrary {
   /** npm package that was loaded. */

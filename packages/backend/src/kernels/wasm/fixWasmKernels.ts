@@ -1,5 +1,6 @@
 import { replaceKernel } from '../replaceKernel.js';
 import { batchMatMul } from './batchMatMul.js';
+import { conv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
 import { fusedMatMul } from './fusedMatMul.js';
@@ -9,6 +10,7 @@ import { unsortedSegmentSum } from './unsortedSegmentSum.js';
 /** Puts tfjs's wrong, missing and slow wasm kernels right. @tensorflow/tfjs-backend-wasm has to be imported before. */
 export function fixWasmKernels(): void {
   replaceKernel('wasm', 'BatchMatMul', batchMatMul); // slow
+  replaceKernel('wasm', 'Conv2D', conv2d); // slow
   replaceKernel('wasm', '_FusedMatMul', fusedMatMul); // wrong
   replaceKernel('wasm', 'GatherV2', gather); // wrong
   replaceKernel('wasm', 'Conv2DBackpropFilter', conv2dBackpropFilter); // missing

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import { callKernel } from '../callKernel.js';
-import { swapLastAxes } from './batchMatMul.js';
 
 /**
  * _FusedMatMul (product, bias, activation) without tfjs's plain loops, which add the bias once per block of 48 inner
@@ -31,4 +30,9 @@ export function fusedMatMul(original: tf.KernelFunc | undefined): tf.KernelFunc 
       return tf.reshape(tf.concat(items), [...batch, M, N]);
     });
   };
+}
+
+function swapLastAxes(x: tf.Tensor): tf.Tensor {
+  const axes = Array.from({ length: x.rank }, (_, axis) => axis);
+  return tf.transpose(x, [...axes.slice(0, -2), x.rank - 1, x.rank - 2]);
 }
