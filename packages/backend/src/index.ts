@@ -28,6 +28,7 @@ export type {
   Conv2dOptions,
   FusedConv2dOptions,
   FusedLinearOptions,
+  GridTables,
   GroupNormParameters,
   LinearActivation,
   ModulatedNormOptions,

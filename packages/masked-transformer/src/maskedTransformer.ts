@@ -55,7 +55,7 @@ export class MaskedTransformer extends MaskedTokenModel<MaskedTransformerConfig,
     this.checkTokenIds('forward', 'tokenIds', tokenIds, [textMask.shape[0], this.seqLen]);
     const { layers } = this;
     return tf.tidy(() => {
-      const embedded = layers.embedGrid('', tokenIds, this.config.latentSize); // f32 [B, S, D]
+      const embedded = layers.embedGrid('', tokenIds); // f32 [B, S, D]
       const states = layers.stack(embedded, this.config.numLayers, (x, layer) => {
         const name = `layers.${layer}`;
         const own = layers.selfAttention(`${name}.self_attention`, x);

@@ -81,7 +81,7 @@ export class SuperResTransformer extends MaskedTokenModel<
     const numBlocks = (latentSize / blockSize) ** 2;
     return tf.tidy(() => {
       // Block by block throughout: only the multi-axis attention minds the order, and so it has nothing to sort.
-      const embedded = toBlocks(layers.embedGrid('', tokenIds, latentSize), this.#grid); // f32 [B, S, D]
+      const embedded = toBlocks(layers.embedGrid('', tokenIds), this.#grid); // f32 [B, S, D]
       const states = layers.stack(embedded, numLayers, (x, layer) => {
         const name = `layers.${layer}`;
         const own = layers.multiAxisSelfAttention(`${name}.self_attention`, x, numBlocks);
@@ -96,7 +96,7 @@ export class SuperResTransformer extends MaskedTokenModel<
   #encodeCoarse(coarseTokenIds: tf.Tensor2D): tf.Tensor {
     const { layers } = this;
     const prefix = 'coarse_encoder.';
-    const embedded = layers.embedGrid(prefix, coarseTokenIds, this.config.coarseLatentSize);
+    const embedded = layers.embedGrid(prefix, coarseTokenIds);
     const states = layers.stack(embedded, this.config.coarseNumLayers, (x, layer) => {
       const name = `${prefix}layers.${layer}`;
       return layers.mlp(`${name}.mlp`, layers.selfAttention(`${name}.self_attention`, x));

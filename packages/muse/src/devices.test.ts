@@ -39,7 +39,12 @@ describe.each(deviceNames)('on %s', (device) => {
       const options = { prompt: 'a smiling cat', negativePrompt: 'a dog', seed: 3, numSteps: 3 };
       const [first] = await muse.generate(options);
       expect(await muse.generate(options)).toEqual([first]);
-      const { data } = await muse.decodeTokens(tokenIds);
+      const { data } = await muse.decodeTokens(tokenIds); // the third time: from a plan, where the device has them
+      expect((await muse.decodeTokens(tokenIds)).data).toEqual(data);
+      const several = { ...options, count: 3 };
+      expect(await muse.generate({ ...several, batchSize: 2 })).toEqual(
+        await muse.generate({ ...several, onStep() {} }),
+      );
       const worst = data.reduce((most, value, i) => Math.max(most, Math.abs(value - reference[i]!)), 0);
       // Rounding to 8 bits may fall to either side.
       expect(worst).toBeLessThanOrEqual(1);

@@ -1,6 +1,8 @@
 import { ConfigError, ImageError } from '@muse/backend';
 import type { VQGAN } from '@muse/vqgan';
+import type { Tensor4D } from '@tensorflow/tfjs';
 import { type RgbaImage, type TokenGrid, toPixels, toRgba } from './image.js';
+import { RepeatedCall } from './repeatedCall.js';
 import { Runtime } from './runtime.js';
 
 const place = (where: string) => ({ package: 'muse', in: where });
@@ -8,6 +10,8 @@ const place = (where: string) => ({ package: 'muse', in: where });
 /** Images of 8 bits to tokens of a VQGAN and back: what a tokenizer that is used without a pipeline needs around it. */
 export class ImageTokenizer {
   readonly #runtime: Runtime;
+  readonly #encode: RepeatedCall;
+  readonly #decode: RepeatedCall;
 
   /** @param vqgan stays the caller's */
   constructor(
@@ -15,6 +19,8 @@ export class ImageTokenizer {
     runtime = new Runtime(vqgan.backend),
   ) {
     this.#runtime = runtime;
+    this.#encode = new RepeatedCall(runtime.backend, (images) => vqgan.encode(images as Tensor4D));
+    this.#decode = new RepeatedCall(runtime.backend, (tokenIds) => vqgan.decode(tokenIds));
   }
 
   /**
@@ -35,7 +41,8 @@ export class ImageTokenizer {
       );
     }
     const { tf } = this.#runtime.backend;
-    const tokenIds = tf.tidy(() => this.vqgan.encode(tf.tensor4d(pixels, [1, height, width, 3])));
+    const given = tf.tensor4d(pixels, [1, height, width, 3]);
+    const tokenIds = await this.#encode.run(given).finally(() => given.dispose());
     return { tokenIds: await this.#runtime.read<Int32Array>(tokenIds), grid: [height / factor, width / factor] };
   }
 
@@ -59,8 +66,15 @@ export class ImageTokenizer {
       throw new ConfigError(place('decodeTokens'), `expected token ids in [0, ${codebookSize}), got ${got}`);
     }
     const { tf } = this.#runtime.backend;
-    const pixels = tf.tidy(() => this.vqgan.decode(tf.tensor3d(tokenIds, [1, h, w], 'int32')));
+    const given = tf.tensor3d(tokenIds, [1, h, w], 'int32');
+    const pixels = await this.#decode.run(given).finally(() => given.dispose());
     const factor = this.vqgan.downsampleFactor;
     return toRgba(await this.#runtime.read<Float32Array>(pixels), w * factor, h * factor);
+  }
+
+  /** Frees what the device keeps for pictures to come; the VQGAN stays. */
+  dispose(): void {
+    this.#encode.dispose();
+    this.#decode.dispose();
   }
 }

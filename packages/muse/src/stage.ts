@@ -98,6 +98,7 @@ export class Stage<Prepared extends { dispose(): void }> {
   /** Frees what the device keeps for this stage; the networks stay. */
   dispose(): void {
     this.#forward.dispose();
+    this.#images.dispose();
   }
 
   /** Samples the masked tokens. @returns i32 [B·S], the known ones as they were */

@@ -14,6 +14,12 @@ export function composeOps(ops: BasicOps): ComposedOps {
         return modulation ? tf.add(tf.mul(y, modulation.scale), modulation.shift) : y;
       }),
 
+    embedGrid: (tokenIds, { codes, rows, columns }) =>
+      tf.tidy(() => {
+        const places = tf.add(tf.expandDims(rows, 1), tf.expandDims(columns, 0)); // f32 [h, w, D]
+        return tf.add(ops.embedding(codes, tokenIds), tf.reshape(places, [tokenIds.shape[1], codes.shape[1]]));
+      }),
+
     modulatedNorm: (x, weight, { kind, epsilon, scale, shift }) =>
       tf.tidy(() => {
         const normed = kind === 'rms' ? ops.rmsNorm(x, weight, epsilon) : ops.layerNorm(x, weight, undefined, epsilon);

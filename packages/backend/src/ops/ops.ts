@@ -83,6 +83,15 @@ export interface ComposedOps {
    */
   fusedLinear(x: Tensor, weight: Tensor2D, options: FusedLinearOptions): Tensor;
 
+  /**
+   * Codes of a grid and learned places: codes[id] + rows[y] + columns[x].
+   *
+   * @param tokenIds i32 [B, h·w], row by row, in [0, V)
+   * @param tables `codes` f32 [V, D], `rows` f32 [h, D], `columns` f32 [w, D]
+   * @returns f32 [B, h·w, D]
+   */
+  embedGrid(tokenIds: Tensor2D, tables: GridTables): Tensor3D;
+
   /** A norm, and its modulation by a condition: norm(x)·scale + shift. @param x f32 [B, S, D] @param weight f32 [D] */
   modulatedNorm(x: Tensor3D, weight: Tensor1D, options: ModulatedNormOptions): Tensor3D;
 
@@ -168,6 +177,12 @@ export interface SelfAttentionWeights {
   readonly query: Tensor2D;
   readonly key: Tensor2D;
   readonly value: Tensor2D;
+}
+
+export interface GridTables {
+  readonly codes: Tensor2D;
+  readonly rows: Tensor2D;
+  readonly columns: Tensor2D;
 }
 
 export interface GroupNormParameters {

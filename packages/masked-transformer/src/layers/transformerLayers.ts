@@ -29,12 +29,13 @@ export class TransformerLayers {
    * @param tokenIds i32 [B, side²], row by row
    * @returns f32 [B, side², D]
    */
-  embedGrid(prefix: string, tokenIds: tf.Tensor2D, side: number): tf.Tensor3D {
-    const table = this.get(`${prefix}token_embedding.weight`) as tf.Tensor2D;
-    const rows = tf.expandDims(this.get(`${prefix}row_embedding.weight`), 1); // f32 [h, 1, D]
-    const columns = tf.expandDims(this.get(`${prefix}column_embedding.weight`), 0); // f32 [1, w, D]
-    const positions = tf.reshape(tf.add(rows, columns), [side * side, table.shape[1]]); // f32 [S, D]
-    return tf.add(this.backend.ops.embedding(table, tokenIds), positions);
+  embedGrid(prefix: string, tokenIds: tf.Tensor2D): tf.Tensor3D {
+    const table = (name: string) => this.get(`${prefix}${name}_embedding.weight`) as tf.Tensor2D;
+    return this.backend.ops.embedGrid(tokenIds, {
+      codes: table('token'),
+      rows: table('row'),
+      columns: table('column'),
+    });
   }
 
   /**

@@ -65,12 +65,39 @@ export class Cascade {
     this.#conditioning = context.conditioner.prepare(resolved.settings);
   }
 
-  /** The base stage's tokens, the second stage's if it has its turn, and the picture of the last ones. */
-  async run(job: WindowJob): Promise<WindowResult> {
+  /**
+   * The base's tokens of several images of which nothing is known, computed at once. Nobody is told of the steps.
+   *
+   * @param images their indices
+   */
+  async sampleTogether(images: readonly number[]): Promise<SampledTokens[]> {
+    const { base: stage } = this.#context;
+    const { seqLen, grid, maskTokenId } = stage;
+    const all = await stage.sample({
+      rows: this.#conditioning.base,
+      tokenIds: new Int32Array(images.length * seqLen).fill(maskTokenId),
+      seeds: images.map((image) => this.#resolved.seeds[image]!),
+      settings: this.#samplerSettings(this.#resolved.settings),
+      randomStage: 0,
+      signal: this.#options.signal,
+    });
+    return images.map((_, i) => ({
+      tokenIds: all.slice(i * seqLen, (i + 1) * seqLen),
+      grid,
+      tokenMask: new Uint8Array(seqLen).fill(1),
+    }));
+  }
+
+  /**
+   * The base stage's tokens, the second stage's if it has its turn, and the picture of the last ones.
+   *
+   * @param sampled the base's tokens, if they are there already
+   */
+  async run(job: WindowJob, sampled?: SampledTokens): Promise<WindowResult> {
     const { settings } = this.#resolved;
     const { base: stage, superRes } = this.#context;
     const turn = { stage, rows: this.#conditioning.base, settings, index: 0 } as const;
-    const base = await (job.remask ? this.#remask(turn, job, job.remask) : this.#sample(turn, job));
+    const base = sampled ?? (await (job.remask ? this.#remask(turn, job, job.remask) : this.#sample(turn, job)));
     if (!superRes || !settings.superResSampling) return { ...base, picture: await stage.decode(base.tokenIds) };
     const rows = this.#conditioning.superRes!(base.tokenIds);
     try {

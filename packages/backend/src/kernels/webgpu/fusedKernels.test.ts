@@ -146,6 +146,17 @@ describeBackends(
     });
 
     it.each([
+      { B: 2, h: 5, w: 7, D: 21 },
+      { B: 3, h: 3, w: 2, D: 280 },
+    ])('codes and places of $B × $h × $w in $D', async ({ B, h, w, D }) => {
+      const { tf } = backend();
+      const tables = { codes: normal(13, D), rows: normal(h, D), columns: normal(w, D) } as never;
+      const ids = tf.randomUniform([B, h * w], 0, 13, 'int32', ++seed) as never;
+      await agree((ops) => ops.embedGrid(ids, tables));
+      tf.dispose([ids, tables]);
+    });
+
+    it.each([
       { B: 2, S: 67, M: 51 },
       { B: 3, S: 5, M: 5 },
     ])('a step of $B × $S tokens of which at most $M are masked', async ({ B, S, M }) => {

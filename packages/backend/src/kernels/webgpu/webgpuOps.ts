@@ -3,6 +3,7 @@ import { composeOps } from '../../ops/composeOps.js';
 import type { BasicOps, ComposedOps, FusedLinearOptions, Modulation } from '../../ops/ops.js';
 import { referenceOps } from '../../ops/referenceOps.js';
 import { decideTokens, maskedPositions } from './decideTokens.js';
+import { embedGrid } from './embedGrid.js';
 import { type AttentionRows, flashAttention, MAX_HEAD_DIM } from './flashAttention.js';
 import { type GemmEpilogue, gemm, matrixSource } from './gemm.js';
 import { conv2d, groupNorm, normSiluConv2d, upsampleConv2d } from './imageOps.js';
@@ -73,6 +74,9 @@ export const webgpuComposedOps: Partial<ComposedOps> = {
     isRecordingGradient()
       ? tf.tidy(() => taped.fusedLinear(x, unpackWeight(weight), options))
       : linear(x, [weight], epilogueOf(x, options)),
+
+  embedGrid: (tokenIds, tables) =>
+    isRecordingGradient() ? taped.embedGrid(tokenIds, tables) : (embedGrid(tokenIds, tables) as tf.Tensor3D),
 
   modulatedNorm: (x, weight, options) =>
     isRecordingGradient()
