@@ -5,7 +5,11 @@ export const TfDataType = { float32: 1, int32: 3, bfloat16: 14 } as const;
 export type TfDataType = (typeof TfDataType)[keyof typeof TfDataType];
 
 type AttributeValue = string | number | boolean | readonly number[];
-export type Attribute = readonly [name: string, kind: 'TYPE' | 'BOOL' | 'INT' | 'STRING', value: AttributeValue];
+export type Attribute = readonly [
+  name: string,
+  kind: 'TYPE' | 'BOOL' | 'INT' | 'FLOAT' | 'STRING',
+  value: AttributeValue,
+];
 
 interface OutputMetadata {
   /** Handle of a tensor inside libtensorflow. */
@@ -30,16 +34,27 @@ interface NodeBackend {
  * `float32`, and only other calls of `runOp` and `fromBfloat16` may read it.
  */
 export function runOp(name: string, attributes: readonly Attribute[], inputs: tf.TensorInfo[]): tf.Tensor {
+  return runOpForAll(name, attributes, inputs, 1)[0]!;
+}
+
+/** As `runOp`, for an op with several results. */
+export function runOpForAll(
+  name: string,
+  attributes: readonly Attribute[],
+  inputs: tf.TensorInfo[],
+  numOutputs: number,
+): tf.Tensor[] {
   const backend = tf.findBackend('tensorflow') as unknown as NodeBackend;
   const { binding } = backend;
   const described = attributes.map(([key, kind, value]) => ({ name: key, type: binding[`TF_ATTR_${kind}`], value }));
-  const output = binding.executeOp(name, described, backend.getInputTensorIds(inputs), 1)[0]!;
-  const { shape, id, dtype } = output;
-  const dataId = {};
-  backend.tensorMap.set(dataId, { shape, dtype, id, values: null, refCount: 1 });
-  return tf
-    .engine()
-    .makeTensorFromTensorInfo({ dataId, shape, dtype: dtype === TfDataType.int32 ? 'int32' : 'float32' });
+  const outputs = binding.executeOp(name, described, backend.getInputTensorIds(inputs), numOutputs);
+  return outputs.map(({ shape, id, dtype }) => {
+    const dataId = {};
+    backend.tensorMap.set(dataId, { shape, dtype, id, values: null, refCount: 1 });
+    return tf
+      .engine()
+      .makeTensorFromTensorInfo({ dataId, shape, dtype: dtype === TfDataType.int32 ? 'int32' : 'float32' });
+  });
 }
 
 /** f32 rounded to bfloat16, 8 bits of mantissa. */
