@@ -7,6 +7,11 @@ import { writeTinyModel } from '@muse/tiny-model';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Muse } from './index.js';
 
+interface MemoryInfo {
+  readonly numTensors: number;
+  readonly numBytesAllocatedInGPU?: number;
+}
+
 /** Devices that must be there, from the environment: CI has all of them. */
 const required = (process.env.MUSE_REQUIRE_DEVICES ?? '').split(',');
 
@@ -48,6 +53,15 @@ describe.each(deviceNames)('on %s', (device) => {
       const worst = data.reduce((most, value, i) => Math.max(most, Math.abs(value - reference[i]!)), 0);
       // Rounding to 8 bits may fall to either side.
       expect(worst).toBeLessThanOrEqual(1);
+      // What is kept for images to come is there by now: more of them, of other prompts, add nothing. A thousand:
+      // scripts/measureGrowth.mjs.
+      const held = () => {
+        const { numTensors, numBytesAllocatedInGPU = 0 } = backend.tf.memory() as MemoryInfo;
+        return { numTensors, numBytesAllocatedInGPU };
+      };
+      const settled = held();
+      for (const prompt of ['a red dog', 'a cat', 'a red cat']) await muse.generate({ ...options, prompt });
+      expect(held()).toEqual(settled);
       await muse.dispose();
       expect(backend.tf.memory().numTensors).toBe(before);
     } finally {
