@@ -29,7 +29,7 @@ function digest(files: readonly { file: string }[]): string {
 
 /**
  * The bundled model and tfjs's `.wasm` files beside the page, in folders named after their content, and a module
- * `virtual:bundled-model` that says where and how large they are.
+ * `virtual:bundled-model` that says where and how large they are, and whether there is a second stage.
  */
 export function bundledModel(): Plugin {
   const weights = filesOf(model);
@@ -44,7 +44,8 @@ export function bundledModel(): Plugin {
     load(id) {
       if (id !== `\0${VIRTUAL}`) return undefined;
       const sizeBytes = weights.reduce((sum, file) => sum + file.sizeBytes, 0);
-      return `export const bundledModel = ${JSON.stringify({ folder: folders[0].name, sizeBytes })};
+      const hasSuperRes = weights.some(({ path }) => path.startsWith('super_res_transformer/'));
+      return `export const bundledModel = ${JSON.stringify({ folder: folders[0].name, sizeBytes, hasSuperRes })};
 export const wasmFolder = ${JSON.stringify(folders[1].name)};`;
     },
     configureServer({ middlewares }) {

@@ -63,7 +63,7 @@ function watchPage(): void {
     }
   }).observe({ type: 'layout-shift', buffered: true });
   new MutationObserver(() => {
-    for (const element of document.querySelectorAll('.progress-line, .message')) {
+    for (const element of document.querySelectorAll('.progress-line, .message, [role=status]')) {
       const text = element.textContent ?? '';
       if (!noted.said.includes(text)) noted.said.push(text);
     }
@@ -73,7 +73,7 @@ function watchPage(): void {
 interface Notes {
   readonly longTasks: { start: number; duration: number }[];
   shift: number;
-  /** Progress and messages, which may be gone before a test looks. */
+  /** Progress, messages and the live region, which may be gone before a test looks. */
   readonly said: string[];
 }
 

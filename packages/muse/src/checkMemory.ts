@@ -2,7 +2,7 @@ import { type Backend, ConfigError } from '@muse/backend';
 import type { ModelFolder, ModelIndex } from '@muse/checkpoint';
 
 /** All that WebAssembly can address with 32 bits. */
-export const WASM_BYTES = 2 ** 32;
+const WASM_BYTES = 2 ** 32;
 
 /**
  * What is computed with the weights needs the most where the tokenizer paints the last pixels: there published ones have 256

@@ -1,3 +1,4 @@
+import type { RgbaImage } from '@muse/muse';
 import { type ChangeEvent, useRef } from 'react';
 import { Icon } from '../parts/Icon.tsx';
 import { Picture } from '../parts/Picture.tsx';
@@ -11,28 +12,14 @@ import { openFile } from './openFile.ts';
 export function EditStage({ isDisabled }: { readonly isDisabled: boolean }) {
   const verb = useStore(({ recipe }) => recipe.verb);
   const image = useStore(({ recipe }) => recipe.image);
-  const latest = useStore(({ results }) => results.find(({ image: made }) => made !== undefined)?.image);
-  const input = useRef<HTMLInputElement>(null);
-  const onFile = ({ target }: ChangeEvent<HTMLInputElement>) => {
-    void openFile(target.files?.[0]);
-    target.value = '';
-  };
   return (
     <fieldset className="edit-stage" disabled={isDisabled}>
       <legend className="hidden">The image to work on</legend>
-      <div className="edit-tools">
-        <button type="button" onClick={() => input.current!.click()}>
-          <Icon name="open" /> {image ? 'Open another' : 'Open an image'}
-        </button>
-        <input ref={input} type="file" accept="image/*" hidden aria-label="Image file" onChange={onFile} />
-        {latest && latest.data !== image?.data && (
-          <button type="button" onClick={() => openImage(latest)}>
-            Use the last result
-          </button>
-        )}
-      </div>
       {!image ? (
-        <p className="drop-hint">Open an image, drop one anywhere on the page, or paste it.</p>
+        <div className="drop-hint">
+          <p>Drop an image anywhere on the page, or paste it.</p>
+          <OpenTools image={image} />
+        </div>
       ) : verb === 'inpaint' ? (
         <MaskEditor key={`${image.width}x${image.height}`} image={image} />
       ) : verb === 'outpaint' ? (
@@ -42,6 +29,30 @@ export function EditStage({ isDisabled }: { readonly isDisabled: boolean }) {
           <Picture image={image} label="The image to work on" />
         </div>
       )}
+      {image && <OpenTools image={image} />}
     </fieldset>
+  );
+}
+
+/** Ways to another image; the pictures above stay side by side. */
+function OpenTools({ image }: { readonly image: RgbaImage | undefined }) {
+  const latest = useStore(({ results }) => results.find(({ image: made }) => made !== undefined)?.image);
+  const input = useRef<HTMLInputElement>(null);
+  const onFile = ({ target }: ChangeEvent<HTMLInputElement>) => {
+    void openFile(target.files?.[0]);
+    target.value = '';
+  };
+  return (
+    <div className="edit-tools">
+      <button type="button" onClick={() => input.current!.click()}>
+        <Icon name="open" /> {image ? 'Open another' : 'Open an image'}
+      </button>
+      <input ref={input} type="file" accept="image/*" hidden aria-label="Image file" onChange={onFile} />
+      {latest && latest.data !== image?.data && (
+        <button type="button" onClick={() => openImage(latest)}>
+          Use the last result
+        </button>
+      )}
+    </div>
   );
 }

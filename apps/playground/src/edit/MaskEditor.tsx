@@ -45,13 +45,6 @@ export function MaskEditor({ image }: { readonly image: RgbaImage }) {
   };
   return (
     <div className="mask-editor">
-      <MaskTools
-        tool={tool}
-        onTool={setTool}
-        size={size}
-        onSize={setSize}
-        maxSize={Math.min(image.width, image.height)}
-      />
       <div className="frame source" style={{ aspectRatio: `${image.width} / ${image.height}` }}>
         <Picture image={image} label="The image to paint over" />
         <canvas
@@ -72,6 +65,13 @@ export function MaskEditor({ image }: { readonly image: RgbaImage }) {
           onPointerCancel={end}
         />
       </div>
+      <MaskTools
+        tool={tool}
+        onTool={setTool}
+        size={size}
+        onSize={setSize}
+        maxSize={Math.min(image.width, image.height)}
+      />
       <MaskBoxFields image={image} />
     </div>
   );

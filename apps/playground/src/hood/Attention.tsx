@@ -13,12 +13,14 @@ interface AttentionProps {
 /** What a token looks at: the prompt's words, the more the darker. */
 export function Attention({ result, step, position }: AttentionProps) {
   const isFree = useStore(({ work, model }) => work === undefined && model.status === 'ready');
+  const isItsModel = useStore(({ choice }) => choice === result.choice);
   const [found, setFound] = useState<{ step: StepRecord; attention: TextAttention } | 'none' | undefined>();
   const base = baseStep(result, step);
+  const isBase = base === step;
   const { prompt } = result.image.settings;
   useEffect(() => {
     const muse = loadedMuse();
-    if (!isFree || !muse || !base || prompt === '') return;
+    if (!isFree || !isItsModel || !muse || !base || prompt === '') return;
     let isCurrent = true;
     muse
       .attention({ prompt, tokenIds: base.tokenIds })
@@ -27,11 +29,15 @@ export function Attention({ result, step, position }: AttentionProps) {
     return () => {
       isCurrent = false;
     };
-  }, [isFree, base, prompt]);
+  }, [isFree, isItsModel, base, prompt]);
   if (prompt === '') return null;
+  if (!isItsModel)
+    return <p className="hint">The model that made this image is not loaded: no attention to look at.</p>;
   if (found === 'none') return <p className="hint">This model does not let its attention be looked at.</p>;
-  const isReady = found !== undefined && found.step === base && step.stage === 'base';
-  const words = isReady ? wordsOf(found.attention, position) : prompt.split(/\s+/).map((text) => ({ text, weight: 0 }));
+  const isReady = found !== undefined && found.step === base;
+  const words = isReady
+    ? wordsOf(found.attention, isBase ? position : under(position, step, found.step))
+    : prompt.split(/\s+/).map((text) => ({ text, weight: 0 }));
   const most = Math.max(...words.map(({ weight }) => weight), 1e-6);
   return (
     <figure className="attention" aria-busy={!isReady}>
@@ -49,14 +55,23 @@ export function Attention({ result, step, position }: AttentionProps) {
           </span>
         ))}
       </p>
-      <figcaption>How much this token looks at each word, over all layers and heads</figcaption>
+      <figcaption>
+        How much {isBase ? 'this token' : 'the first stage’s token under this one'} looks at each word, over all layers
+        and heads
+      </figcaption>
     </figure>
   );
 }
 
-/** Attention is that of the first stage; the second one's steps show its end. */
+/** Attention is that of the first stage; the second one's steps show how it ended. */
 function baseStep(result: Result, step: StepRecord): StepRecord | undefined {
   return step.stage === 'base' ? step : result.steps.findLast(({ stage }) => stage === 'base');
+}
+
+/** The token of a coarser grid at the place of a finer one's. */
+function under(position: number, { grid: [h, w] }: StepRecord, { grid: [baseH, baseW] }: StepRecord): number {
+  const row = Math.floor((Math.floor(position / w) * baseH) / h);
+  return row * baseW + Math.floor(((position % w) * baseW) / w);
 }
 
 /** Pieces put together to words; the end-of-text token is one of its own. */

@@ -5,7 +5,7 @@ import { Icon } from '../parts/Icon.tsx';
 import { megabytes } from '../parts/units.ts';
 import { problemOf } from '../session/problems.ts';
 import { switchTo } from '../session/session.ts';
-import type { DeviceChoice, ModelChoice, Problem } from '../state/state.ts';
+import { type DeviceChoice, hubChoice, type ModelChoice, type Problem } from '../state/state.ts';
 import { bundledChoice, getState, useStore } from '../state/store.ts';
 import { fitsDevice, readLimits, type Verdict } from './fits.ts';
 
@@ -172,8 +172,7 @@ function HubForm({ onId }: { readonly onId: (choice: ModelChoice) => void }) {
       className="hub-form"
       onSubmit={(event) => {
         event.preventDefault();
-        const hub = id.trim();
-        onId({ title: hub, source: { hub, variant: /amused/i.test(hub) ? 'fp16' : undefined }, id: hub });
+        onId(hubChoice(id.trim()));
       }}
     >
       <label htmlFor="hub-id">

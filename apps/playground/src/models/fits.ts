@@ -9,8 +9,8 @@ export interface DeviceLimits {
   readonly memoryBytes?: number;
 }
 
-/** What WebAssembly addresses, less what it needs itself. */
-const MAX_WASM_BYTES = 3.5e9;
+/** What WebAssembly addresses. */
+const MAX_WASM_BYTES = 2 ** 32;
 /** Of the machine's memory, what a page can count on. */
 const SHARE = 0.5;
 
@@ -20,11 +20,16 @@ export interface Verdict {
 }
 
 /** Whether a model fits a device: weights are held as f32, whatever the file says. */
-export function fitsDevice({ components }: ModelReport, { maxBindingBytes, memoryBytes }: DeviceLimits): Verdict {
-  const bytes = components.reduce((sum, { numParameters }) => sum + 4 * numParameters, 0);
+export function fitsDevice(
+  { components, wasmBytes }: ModelReport,
+  { maxBindingBytes, memoryBytes }: DeviceLimits,
+): Verdict {
+  const isWasm = maxBindingBytes === undefined;
+  const weightBytes = components.reduce((sum, { numParameters }) => sum + 4 * numParameters, 0);
+  const bytes = isWasm ? wasmBytes : weightBytes;
   const largest = Math.max(...components.map(({ largestTensorBytes }) => largestTensorBytes));
   const needs = `needs ${megabytes(bytes)} of memory`;
-  if (maxBindingBytes === undefined) {
+  if (isWasm) {
     if (bytes > MAX_WASM_BYTES) return { fits: 'no', text: `${needs}, more than WebAssembly can address` };
   } else if (largest > maxBindingBytes) {
     const limit = `its largest tensor is ${megabytes(largest)}, this GPU binds ${megabytes(maxBindingBytes)}`;

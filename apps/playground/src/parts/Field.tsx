@@ -69,7 +69,8 @@ export function NumberField({ label, hint, value, fallback, min, max, step, onCh
 interface SelectFieldProps<T extends string> {
   readonly label: string;
   readonly hint?: string;
-  readonly value: T;
+  /** One of the choices; a model may ask for another, and none is shown as chosen. */
+  readonly value: string;
   readonly choices: readonly (readonly [value: T, label: string])[];
   readonly onChange: (value: T) => void;
 }
@@ -78,7 +79,7 @@ export function SelectField<T extends string>({ label, hint, value, choices, onC
   return (
     <Field label={label} hint={hint}>
       {(id) => (
-        <select id={id} value={value} onChange={(event) => onChange(event.target.value as T)}>
+        <select id={id} value={value} onChange={({ target }) => onChange(choices[target.selectedIndex]![0])}>
           {choices.map(([name, text]) => (
             <option key={name} value={name}>
               {text}

@@ -4,7 +4,7 @@ import { addResult, announce, notify } from '../state/changes.ts';
 import { missingOf, numImages, optionsOf, type Recipe, randomSeed } from '../state/recipe.ts';
 import type { StepRecord } from '../state/result.ts';
 import { getState, update } from '../state/store.ts';
-import { isDeviceLoss, isWorkerLoss, problemOf } from './problems.ts';
+import { isAbort, isDeviceLoss, isWorkerLoss, problemOf } from './problems.ts';
 import { endWorker, ensureMuse, readMemory, stopLoading } from './session.ts';
 import { Stopwatch } from './stopwatch.ts';
 
@@ -29,7 +29,8 @@ export async function make(): Promise<void> {
   try {
     await withRecovery(recipe, signal);
   } catch (error) {
-    if (signal.aborted) announce('Cancelled.');
+    // Another model, asked for meanwhile, ends the work on this one.
+    if (signal.aborted || isAbort(error)) announce('Cancelled.');
     else {
       const problem = problemOf(error);
       update((now) => ({ ...now, problem, announcement: `${problem.title} ${problem.advice}` }));
@@ -76,6 +77,7 @@ async function withRecovery(recipe: Recipe, signal: AbortSignal): Promise<void> 
 async function run(muse: RemoteMuse, recipe: Recipe, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const count = numImages(recipe);
+  const { choice } = getState();
   const steps: StepRecord[][] = Array.from({ length: count }, () => []);
   const show = () =>
     update((state) => ({
@@ -113,7 +115,9 @@ async function run(muse: RemoteMuse, recipe: Recipe, signal: AbortSignal): Promi
       steps: steps[index]!,
       times: watch.lap(),
       device: muse.facts.device,
+      choice,
       modelName: muse.facts.index.name,
+      hasSuperRes: muse.hasSuperRes,
     });
     announce(`Image ${index + 1} of ${count} is done, seed ${image.seed}.`);
   };

@@ -20,8 +20,9 @@ export function isWorkerLoss(error: unknown): boolean {
   return error instanceof Error && /expected a worker that runs/.test(error.message);
 }
 
+/** In the words of browsers, WebAssembly, WebGPU, and of the library for what can't fit. */
 function isMemory(message: string): boolean {
-  return /out of memory|memory access out of bounds|allocation failed|Array buffer allocation|Invalid typed array length|maxBufferSize|exceeds the max|could not allocate/i.test(
+  return /out of memory|\bOOM\b|memory access out of bounds|maximum memory size|allocation failed|Invalid typed array length|maxBufferSize|exceeds the max|could not allocate|takes at most .* on the device/i.test(
     message,
   );
 }

@@ -1,26 +1,26 @@
+import type { DecodeOrder, GuidanceSchedule } from '@muse/sampler';
 import { NumberField, SelectField } from '../parts/Field.tsx';
 import { changeRecipe, changeSampling } from '../state/changes.ts';
 import { useStore } from '../state/store.ts';
 import { NegativeField } from './NegativeField.tsx';
 
-const orders = [
+const orders: readonly (readonly [DecodeOrder, string])[] = [
   ['confidence', 'Surest first (MaskGIT)'],
   ['halton', 'Spread out (Halton)'],
-] as const;
+];
 
-const schedules = [
+const schedules: readonly (readonly [GuidanceSchedule, string])[] = [
   ['linear', 'Rising'],
   ['constant', 'Constant'],
   ['cosine', 'Rising, cosine'],
-] as const;
+  ['interval', 'In the second half'],
+];
 
 /** How tokens are sampled. What is left empty is as the model wants it. */
 export function SamplingSettings() {
   const { verb, sampling, superRes, strength, remaskRatio, iterations } = useStore(({ recipe }) => recipe);
   const facts = useStore(({ model }) => (model.status === 'ready' ? model.facts : undefined));
-  const own = facts?.index.sampling as Record<string, unknown> | undefined;
-  const number = (name: string, other: number) => (typeof own?.[name] === 'number' ? (own[name] as number) : other);
-  const choice = (own?.choiceTemperature as readonly number[] | undefined)?.[0] ?? 2;
+  const own = facts?.index.sampling;
   const isEdit = verb === 'edit';
   return (
     <details className="settings panel">
@@ -65,7 +65,7 @@ export function SamplingSettings() {
               label="Steps"
               hint="In how many steps the tokens are decided"
               value={sampling.numSteps}
-              fallback={number('numSteps', 12)}
+              fallback={own?.numSteps ?? 12}
               min={1}
               max={64}
               step={1}
@@ -74,7 +74,7 @@ export function SamplingSettings() {
             <SelectField
               label="Order"
               hint="Which tokens are decided first"
-              value={sampling.order ?? (own?.order as 'confidence' | undefined) ?? 'confidence'}
+              value={sampling.order ?? own?.order ?? 'confidence'}
               choices={orders}
               onChange={(order) => changeSampling({ order })}
             />
@@ -84,7 +84,7 @@ export function SamplingSettings() {
           label="Guidance"
           hint="How closely to follow the prompt"
           value={sampling.guidanceScale}
-          fallback={isEdit ? 4 : number('guidanceScale', 3)}
+          fallback={isEdit ? 4 : (own?.guidanceScale ?? 3)}
           min={0}
           max={12}
           step={0.5}
@@ -92,18 +92,15 @@ export function SamplingSettings() {
         />
         <SelectField
           label="Guidance over the steps"
-          value={
-            (sampling.guidanceSchedule as 'linear' | undefined) ??
-            (isEdit ? 'constant' : ((own?.guidanceSchedule as 'linear' | undefined) ?? 'linear'))
-          }
-          choices={schedules as unknown as readonly ['linear', string][]}
+          value={sampling.guidanceSchedule ?? (isEdit ? 'constant' : (own?.guidanceSchedule ?? 'linear'))}
+          choices={schedules}
           onChange={(guidanceSchedule) => changeSampling({ guidanceSchedule })}
         />
         <NumberField
           label="Token temperature"
           hint="0 always takes the likeliest token"
           value={sampling.sampleTemperature}
-          fallback={isEdit ? 1 : number('sampleTemperature', 1)}
+          fallback={isEdit ? 1 : (own?.sampleTemperature ?? 1)}
           min={0}
           max={2}
           step={0.1}
@@ -114,7 +111,7 @@ export function SamplingSettings() {
             label="Order temperature"
             hint="Noise on which tokens come first"
             value={sampling.choiceTemperature?.[0]}
-            fallback={choice}
+            fallback={own?.choiceTemperature[0] ?? 2}
             min={0}
             max={10}
             step={0.5}

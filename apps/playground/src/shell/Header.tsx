@@ -24,7 +24,7 @@ export function Header({ onModels }: { readonly onModels: () => void }) {
           <span>{choice.sizeBytes ? `${megabytes(choice.sizeBytes)} to load` : 'not loaded'}</span>
         )}
       </p>
-      <button type="button" className="model-button" onClick={onModels}>
+      <button type="button" className="model-button" aria-haspopup="dialog" onClick={onModels}>
         {choice.title}
       </button>
     </header>

@@ -2,9 +2,9 @@ import { bundledModel } from 'virtual:bundled-model';
 import { make } from '../session/make.ts';
 import { ensureMuse } from '../session/session.ts';
 import type { Result } from '../state/result.ts';
-import { selectedResult } from '../state/state.ts';
-import { bundledChoice, getState, subscribe, update } from '../state/store.ts';
-import { decodeLink, encodeLink } from '../takeAway/link.ts';
+import { hubChoice, selectedResult } from '../state/state.ts';
+import { getState, subscribe, update } from '../state/store.ts';
+import { decodeLink, linkOf } from '../takeAway/link.ts';
 
 /** The page's address says what the chosen image is made of, and a page opened by such an address makes it again. */
 export async function followLinks(): Promise<void> {
@@ -25,9 +25,8 @@ async function showAddress(): Promise<void> {
   const result = selectedResult(getState());
   if (!result || result === shown) return;
   shown = result;
-  const { id } = getState().choice;
-  const link = await encodeLink({ recipe: result.recipe, model: id === bundledChoice.id ? undefined : id });
-  if (result === shown) history.replaceState(null, '', link === undefined ? location.pathname : `#${link}`);
+  const link = await linkOf(result);
+  if (result === shown) history.replaceState(null, '', link ?? location.pathname);
 }
 
 /** @returns whether the address says something */
@@ -40,7 +39,7 @@ async function takeLink(): Promise<boolean> {
     recipe,
     isSeedLocked: true,
     masks: { past: [], future: [] },
-    ...(model && { choice: { title: model, source: { hub: model }, id: model } }),
+    ...(model && { choice: hubChoice(model) }),
   }));
   return true;
 }

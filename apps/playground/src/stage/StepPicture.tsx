@@ -37,8 +37,12 @@ function Veil({ step }: Omit<StepPictureProps, 'label'>) {
   return <canvas ref={canvas} className="veil" width={w * CELL} height={h * CELL} />;
 }
 
+/** More tiles than this can't be told apart. */
+const MAX_BLANK = 16;
+
 /** Before the first step: every token is masked. */
-export function BlankGrid({ side = 8 }: { readonly side?: number }) {
+export function BlankGrid({ side: tokens = 8 }: { readonly side?: number }) {
+  const side = Math.min(MAX_BLANK, tokens);
   return (
     <div className="blank-grid" style={{ gridTemplateColumns: `repeat(${side}, 1fr)` }} aria-hidden="true">
       {Array.from({ length: side * side }, (_, i) => (

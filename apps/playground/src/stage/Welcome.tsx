@@ -1,17 +1,25 @@
 import { megabytes } from '../parts/units.ts';
 import { stopLoading } from '../session/session.ts';
+import { showsStages } from '../state/recipe.ts';
 import { useStore } from '../state/store.ts';
+import { Stages } from './Stages.tsx';
 import { BlankGrid } from './StepPicture.tsx';
 
 /** The stage before there is an image: what will happen, and the model on its way. */
 export function Welcome() {
   const model = useStore((state) => state.model);
-  const side = model.status === 'ready' ? Math.min(16, model.facts.grid[0]) : 8;
+  const side = model.status === 'ready' ? model.facts.grid[0] : 8;
+  const isTwo = useStore(({ model, choice, recipe }) =>
+    showsStages(recipe, model.status === 'ready' ? model.facts.hasSuperRes : choice.hasSuperRes === true),
+  );
   return (
-    <div className="welcome">
-      <div className="frame">
-        <BlankGrid side={side} />
-      </div>
+    <div className={`welcome ${isTwo ? 'two-stages' : ''}`}>
+      <Stages
+        first={isTwo ? { picture: <BlankGrid side={side} />, caption: 'First stage' } : undefined}
+        caption="Second stage, in more detail"
+      >
+        <BlankGrid side={isTwo ? 2 * side : side} />
+      </Stages>
       <div className="below">
         {model.status === 'loading' ? (
           <div className="progress-line">

@@ -65,6 +65,11 @@ export function numImages({ verb, count }: Recipe): number {
   return verb === 'generate' || verb === 'variations' ? count : 1;
 }
 
+/** Whether both stages of a model can be shown of it: an extension has several windows, the first stage no one picture. */
+export function showsStages({ verb, superRes }: Recipe, hasSuperRes: boolean): boolean {
+  return hasSuperRes && superRes && verb !== 'outpaint';
+}
+
 /** Whether verb and prompt go together: variations do without one. */
 function needsPrompt(verb: Verb): boolean {
   return verb !== 'variations';

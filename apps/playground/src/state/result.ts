@@ -1,5 +1,6 @@
 import type { EditedImage, GeneratedImage, RgbaImage } from '@muse/muse';
-import type { Recipe } from './recipe.ts';
+import { type Recipe, showsStages } from './recipe.ts';
+import type { ModelChoice } from './state.ts';
 
 export type StageName = 'base' | 'super-res';
 
@@ -37,7 +38,10 @@ export interface Result {
   readonly steps: readonly StepRecord[];
   readonly times: Times;
   readonly device: string;
+  /** The model that made it, which may be another than the one that is loaded now. */
+  readonly choice: ModelChoice;
   readonly modelName: string;
+  readonly hasSuperRes: boolean;
 }
 
 /** Whether a token is still open after a step: the mask token is no guess. */
@@ -45,8 +49,7 @@ export function isMasked({ tokenIds, candidates }: StepRecord, position: number)
   return tokenIds[position] !== candidates[position];
 }
 
-/** The last picture of the first stage, if there was a second one. */
-export function basePicture({ steps }: Result): RgbaImage | undefined {
-  if (!steps.some(({ stage }) => stage === 'super-res')) return undefined;
-  return steps.findLast(({ stage }) => stage === 'base')?.preview;
+/** The last step of the first stage, if there was a second one. */
+export function lastBaseStep({ recipe, hasSuperRes, steps }: Result): StepRecord | undefined {
+  return showsStages(recipe, hasSuperRes) ? steps.findLast(({ stage }) => stage === 'base') : undefined;
 }

@@ -4,6 +4,9 @@ import type { Result, StepRecord } from './result.ts';
 
 export type DeviceChoice = 'auto' | 'webgpu' | 'wasm';
 
+/** The bundled model, as the command line calls it. */
+export const BUNDLED_ID = '@muse/model-emoji';
+
 /** A model that can be loaded. */
 export interface ModelChoice {
   readonly title: string;
@@ -12,6 +15,16 @@ export interface ModelChoice {
   readonly sizeBytes?: number;
   /** What goes for it in a link and a command; undefined for files from disk. */
   readonly id?: string;
+  /** Of a model on the hub: which of its weight files. */
+  readonly variant?: string;
+  /** Of the bundled one, known without loading it. */
+  readonly hasSuperRes?: boolean;
+}
+
+/** A model of the hub; aMUSEd's half-sized weights, where it is that. */
+export function hubChoice(id: string): ModelChoice {
+  const variant = /amused/i.test(id) ? 'fp16' : undefined;
+  return { title: id, source: { hub: id, variant }, id, variant };
 }
 
 export type ModelState =

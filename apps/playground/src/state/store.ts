@@ -1,14 +1,15 @@
 import { bundledModel } from 'virtual:bundled-model';
 import { useSyncExternalStore } from 'react';
 import { firstRecipe, randomSeed } from './recipe.ts';
-import type { ModelChoice, PlaygroundState } from './state.ts';
+import { BUNDLED_ID, type ModelChoice, type PlaygroundState } from './state.ts';
 
-/** The page's own model; its id is what the command line calls it. */
+/** The page's own model. */
 export const bundledChoice: ModelChoice = {
   title: 'Emoji scenes (bundled)',
   source: bundledModel.folder,
   sizeBytes: bundledModel.sizeBytes,
-  id: '@muse/model-emoji',
+  id: BUNDLED_ID,
+  hasSuperRes: bundledModel.hasSuperRes,
 };
 
 let state: PlaygroundState = {

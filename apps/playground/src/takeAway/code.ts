@@ -1,13 +1,24 @@
-import { missingOf, optionsOf, type Recipe } from '../state/recipe.ts';
+import { optionsOf, type Recipe } from '../state/recipe.ts';
+import type { Result } from '../state/result.ts';
+import { BUNDLED_ID } from '../state/state.ts';
 
+/** On what a recipe makes its image. */
 export interface CodeContext {
-  /** As given to `fromPretrained`. */
+  /** As given to `fromPretrained`: a folder goes by its name. */
   readonly model: string;
+  readonly variant?: string;
+  readonly device?: 'wasm';
   readonly hasSuperRes: boolean;
 }
 
+/** WebAssembly is everywhere and gives the same bytes everywhere, so it is named; of GPUs the next machine's will do. */
+export function contextOf({ choice, device, hasSuperRes }: Result): CodeContext {
+  const model = choice.id ?? `./${choice.title}`;
+  return { model, variant: choice.variant, device: device === 'wasm' ? 'wasm' : undefined, hasSuperRes };
+}
+
 /** The program that makes an image: what is left out is the model's own. */
-export function codeOf(recipe: Recipe, { model, hasSuperRes }: CodeContext): string {
+export function codeOf(recipe: Recipe, { model, variant, device, hasSuperRes }: CodeContext): string {
   const { verb } = recipe;
   const options = optionsOf(recipe, hasSuperRes);
   const files = verb === 'inpaint' ? ['image', 'mask'] : verb === 'generate' ? [] : ['image'];
@@ -23,7 +34,7 @@ export function codeOf(recipe: Recipe, { model, hasSuperRes }: CodeContext): str
     '',
     ...(files.includes('image') ? ["const image = decodePng(await readFile('image.png'));"] : []),
     ...(files.includes('mask') ? ["const mask = maskFromRgba(decodePng(await readFile('mask.png')));"] : []),
-    `const muse = await Muse.fromPretrained('${model}');`,
+    `const muse = await Muse.fromPretrained(${[literal(model), ...optionsLiteral({ variant, device })].join(', ')});`,
   ];
   const isList = verb === 'generate' || verb === 'variations';
   const given = [...files, ...Object.entries(options).map(([name, value]) => `${name}: ${literal(value)}`)];
@@ -33,15 +44,20 @@ export function codeOf(recipe: Recipe, { model, hasSuperRes }: CodeContext): str
   return lines.join('\n');
 }
 
+/** An object of what is given; none for nothing. */
+function optionsLiteral(options: Record<string, string | undefined>): string[] {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? [] : [`{ ${given.map(([name, value]) => `${name}: ${literal(value)}`).join(', ')} }`];
+}
+
 function literal(value: unknown): string {
   if (typeof value === 'string') return `'${value.replace(/['\\]/g, '\\$&')}'`;
   if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
   return String(value);
 }
 
-/** The command that makes an image; undefined while something is missing. */
-export function commandOf(recipe: Recipe, { model, hasSuperRes }: CodeContext): string | undefined {
-  if (missingOf(recipe)) return undefined;
+/** The command that makes an image. */
+export function commandOf(recipe: Recipe, { model, variant, device, hasSuperRes }: CodeContext): string {
   const { verb, prompt, negativePrompt, seed, sampling, strength, remaskRatio, iterations, margins } = recipe;
   const parts = ['npx', '@muse/cli', verb];
   if (verb !== 'generate') parts.push('image.png');
@@ -67,7 +83,9 @@ export function commandOf(recipe: Recipe, { model, hasSuperRes }: CodeContext): 
     for (const [side, pixels] of Object.entries(margins)) if (pixels > 0) add(`--${side}`, pixels);
   }
   if (hasSuperRes && !recipe.superRes) parts.push('--no-super-res');
-  if (model !== '@muse/model-emoji') add('--model', model);
+  if (model !== BUNDLED_ID) add('--model', quoted(model));
+  add('--variant', variant);
+  add('--device', device);
   return parts.join(' ');
 }
 

@@ -1,6 +1,9 @@
 import type { MaskImage, RgbaImage } from '@muse/muse';
 import { settingNames } from '@muse/sampler';
 import { firstRecipe, type Recipe, verbs } from '../state/recipe.ts';
+import type { Result } from '../state/result.ts';
+import { BUNDLED_ID } from '../state/state.ts';
+import { maskPicture } from './maskPicture.ts';
 
 /** Longest text of an image in a link: browsers and messengers cut links that are longer than some ten thousands. */
 const MAX_IMAGE_CHARACTERS = 24_000;
@@ -38,6 +41,13 @@ export async function encodeLink({ recipe, model }: Linked): Promise<string | un
   return parameters.toString();
 }
 
+/** The link that repeats a result; undefined for what is too large, or made by a model that no link can name. */
+export async function linkOf({ recipe, choice }: Result): Promise<string | undefined> {
+  if (choice.id === undefined) return undefined;
+  const link = await encodeLink({ recipe, model: choice.id === BUNDLED_ID ? undefined : choice.id });
+  return link === undefined ? undefined : `#${link}`;
+}
+
 /** The recipe of a link; undefined when it says nothing, or nothing that can be read. */
 export async function decodeLink(hash: string): Promise<Linked | undefined> {
   const parameters = new URLSearchParams(hash.replace(/^#/, ''));
@@ -66,7 +76,7 @@ export async function decodeLink(hash: string): Promise<Linked | undefined> {
       superRes: parameters.get('superRes') !== 'false',
       sampling: samplingOf(parameters.get('sampling')),
       margins: { left, right, top, bottom },
-      ...(image && { image, mask: maskText === null ? blank(image) : maskOf(await pictureOf(maskText)) }),
+      ...(image && { image, mask: maskText === null ? blank(image) : await maskOf(maskText) }),
     };
     return { recipe, model: parameters.get('model') ?? undefined };
   } catch {
@@ -94,17 +104,9 @@ function blank({ width, height }: RgbaImage): MaskImage {
   return { width, height, data: new Uint8Array(width * height) };
 }
 
-/** A mask as a picture, white where it paints. */
-function maskPicture({ width, height, data }: MaskImage): RgbaImage {
-  const picture = new Uint8ClampedArray(width * height * 4).fill(255);
-  data.forEach((value, i) => {
-    if (value === 0) picture.fill(0, 4 * i, 4 * i + 3);
-  });
-  return { width, height, data: picture };
-}
-
-function maskOf({ width, height, data }: RgbaImage): MaskImage {
-  return { width, height, data: Uint8Array.from({ length: width * height }, (_, i) => (data[4 * i]! >= 128 ? 1 : 0)) };
+async function maskOf(text: string): Promise<MaskImage> {
+  const { maskFromRgba } = await import('./png.ts');
+  return maskFromRgba(await pictureOf(text));
 }
 
 /** RFC 4648 with `-` and `_`, which URLs leave alone. */

@@ -1,2 +1,2 @@
 // Apart from the rest, so that it is fetched when the first file is made or read.
-export { decodePng, encodePng } from '@muse/muse';
+export { decodePng, encodePng, maskFromRgba } from '@muse/muse';

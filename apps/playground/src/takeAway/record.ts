@@ -1,14 +1,13 @@
 import type { RgbaImage } from '@muse/muse';
 import type { Result } from '../state/result.ts';
+import { contextOf } from './code.ts';
+import { maskPicture } from './maskPicture.ts';
 
-/**
- * A PNG with the settings inside, in the chunks that the command line writes and reads: `muse generate --from` repeats it.
- *
- * @param model as given to `--model`
- */
-export async function pngOf(result: Result, model: string): Promise<Uint8Array> {
+/** A PNG with the settings inside, in the chunks that the command line writes and reads: `muse generate --from` repeats it. */
+export async function pngOf(result: Result): Promise<Uint8Array> {
   const { encodePng } = await import('./png.ts');
   const { image, recipe, device, modelName } = result;
+  const { model } = contextOf(result);
   const { prompt } = image.settings;
   const record = {
     formatVersion: 1,
@@ -36,6 +35,16 @@ export function fileName({ image, recipe }: Result): string {
     .replace(/^-|-$/g, '')
     .slice(0, 60);
   return `${slug || recipe.verb}-${image.seed}.png`;
+}
+
+/** What an edit worked on, by the names that its code and command read it by. */
+export async function inputFiles({ recipe }: Result): Promise<{ name: string; bytes: Uint8Array }[]> {
+  const { encodePng } = await import('./png.ts');
+  const { verb, image, mask } = recipe;
+  if (verb === 'generate' || !image) return [];
+  const files = [{ name: 'image.png', bytes: encodePng(image) }];
+  if (verb === 'inpaint' && mask) files.push({ name: 'mask.png', bytes: encodePng(maskPicture(mask)) });
+  return files;
 }
 
 /** Bytes of an image as a file. */

@@ -84,13 +84,23 @@ it('code names what was changed, and nothing else', () => {
   );
 });
 
-it('commands are quoted for a shell, and there are none of what is not ready', () => {
+it('commands are quoted for a shell', () => {
   expect(commandOf({ ...cat, prompt: "it's; rm" }, context)).toBe("npx @muse/cli generate 'it'\\''s; rm' --seed 7");
   const edit: Recipe = { ...cat, verb: 'edit', image, strength: 0.5, iterations: 30, sampling: { guidanceScale: 2 } };
   expect(commandOf(edit, { model: 'org/name', hasSuperRes: true })).toBe(
     "npx @muse/cli edit image.png 'a cat' --seed 7 --iterations 30 --guidance 2 --strength 0.5 --model org/name",
   );
-  expect(commandOf({ ...cat, verb: 'edit' }, context)).toBeUndefined();
+});
+
+it('code and command name the weights and the device where they decide on the bytes', () => {
+  const amused = { model: 'amused/amused-256', variant: 'fp16', device: 'wasm', hasSuperRes: false } as const;
+  expect(codeOf(cat, amused)).toContain(
+    "Muse.fromPretrained('amused/amused-256', { variant: 'fp16', device: 'wasm' })",
+  );
+  expect(commandOf(cat, amused)).toBe(
+    "npx @muse/cli generate 'a cat' --seed 7 --model amused/amused-256 --variant fp16 --device wasm",
+  );
+  expect(commandOf(cat, { model: "./it's mine", hasSuperRes: false })).toContain("--model './it'\\''s mine'");
 });
 
 it('options leave to the model what was not changed', () => {
