@@ -1,11 +1,15 @@
 // pnpm bench [--device name]… [--rounds 2] [--output file]: everything is measured in one run, ours and stock tfjs in turns,
 // so that the ratios hold on a busy machine too. Adds to docs/performance.json, prints the tables of docs/performance.md.
+//
+// pnpm bench --with-pytorch [--device tensorflow] [--dtype f32]… [--batch 1]… [--steps 12] [--python path]: aMUSEd-256 at its
+// full size beside diffusers, in a virtual environment that it makes, or in the given Python.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeDevices } from '@muse/backend';
 import { install, root } from '../../../scripts/install.mjs';
+import { comparePytorch, pytorchTable } from './comparePytorch.mjs';
 import { measureDevice } from './measureDevice.mjs';
 import { deviceTables } from './tables.mjs';
 
@@ -13,6 +17,11 @@ const { values } = parseArgs({
   options: {
     device: { type: 'string', multiple: true },
     rounds: { type: 'string', default: '2' },
+    'with-pytorch': { type: 'boolean', default: false },
+    dtype: { type: 'string', multiple: true, default: ['f32', 'bf16'] },
+    batch: { type: 'string', multiple: true, default: ['1'] },
+    steps: { type: 'string', default: '12' },
+    python: { type: 'string' },
     output: { type: 'string', default: join(root, 'docs/performance.json') },
   },
 });
@@ -23,18 +32,34 @@ const report = {
   machine: `${cpus().length} × ${cpus()[0].model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`,
   devices: {},
 };
-const found = (await describeDevices()).filter(({ isAvailable }) => isAvailable);
-for (const device of values.device ?? found.map(({ name }) => name)) {
-  const description = found.find(({ name }) => name === device)?.detail;
-  if (!description) throw new Error(`[bench] expected a device that is there, got ${device}`);
-  report.devices[device] = { description, ...(await measureDevice(device, Number(values.rounds))) };
-}
-addTo(values.output, report);
-process.stdout.write(`${report.machine}\n`);
-for (const [device, entry] of Object.entries(report.devices)) {
-  process.stdout.write(`\n${deviceTables(device, entry)}\n`);
-}
+const rounds = Number(values.rounds);
+if (values['with-pytorch']) await benchPytorch();
+else await benchDevices();
 process.exit(0);
+
+async function benchDevices() {
+  const found = (await describeDevices()).filter(({ isAvailable }) => isAvailable);
+  for (const device of values.device ?? found.map(({ name }) => name)) {
+    const description = found.find(({ name }) => name === device)?.detail;
+    if (!description) throw new Error(`[bench] expected a device that is there, got ${device}`);
+    report.devices[device] = { description, ...(await measureDevice(device, rounds)) };
+  }
+  addTo(values.output, report);
+  print(report.machine, ...Object.entries(report.devices).map(([device, entry]) => deviceTables(device, entry)));
+}
+
+async function benchPytorch() {
+  const [device = 'tensorflow'] = values.device ?? [];
+  const { dtype: dtypes, python } = values;
+  const batches = values.batch.map(Number);
+  report.pytorch = await comparePytorch({ device, dtypes, batches, numSteps: Number(values.steps), rounds, python });
+  addTo(values.output, report);
+  print(report.machine, pytorchTable(report.pytorch));
+}
+
+function print(...parts) {
+  process.stdout.write(`${parts.join('\n\n')}\n`);
+}
 
 /** The file holds the reports of all runs, the latest last. */
 function addTo(path, entry) {

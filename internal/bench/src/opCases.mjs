@@ -27,5 +27,29 @@ export function opCases({ tf, ops }) {
     { name: 'upsample ×2 32²·64', inputs: [random(B, 32, 32, 64)], run: (x) => ops.upsampleNearest(x, 2) },
     { name: 'embedding 1024 × 256', inputs: [random(V, D)], run: (table) => ops.embedding(table, ids) },
     { name: 'cross-entropy 1024', inputs: [random(B * S, V)], run: (x) => ops.crossEntropy(x, ids, 0.1) },
+    {
+      name: 'transformer layer 256',
+      inputs: [random(B, S, D), random(D), random(D, D), random(D, F), random(F, D)],
+      run: (x, norm, square, up, down) => {
+        const weights = { query: square, key: square, value: square };
+        const attended = ops.selfAttention(ops.layerNorm(x, norm), weights, { numHeads: N });
+        const y = ops.fusedLinear(attended, square, { residual: x });
+        const hidden = ops.fusedLinear(ops.layerNorm(y, norm), up, { activation: 'gelu' });
+        return ops.fusedLinear(hidden, down, { residual: y });
+      },
+    },
+    {
+      name: 'decoder block 32²·64',
+      inputs: [random(1, 32, 32, 64), random(64), random(3, 3, 64, 64)],
+      run: (x, scale, filter) => {
+        const norm = { weight: scale, bias: scale, numGroups: 8 };
+        const hidden = ops.normSiluConv2d(x, norm, filter, { bias: scale });
+        return ops.upsampleConv2d(
+          ops.normSiluConv2d(hidden, norm, filter, { bias: scale, residual: x }),
+          filter,
+          scale,
+        );
+      },
+    },
   ];
 }

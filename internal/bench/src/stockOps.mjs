@@ -56,6 +56,12 @@ export function stockOps(tf) {
     selfAttention(x, { query, key, value }, options) {
       return ops.attention(ops.linear(x, query), ops.linear(x, key), ops.linear(x, value), options);
     },
+    normSiluConv2d(x, norm, weight, { bias, residual }) {
+      const normed = ops.groupNorm(x, norm.weight, norm.bias, norm.numGroups);
+      const y = ops.conv2d(ops.silu(normed), weight, bias);
+      return residual ? tf.add(residual, y) : y;
+    },
+    upsampleConv2d: (x, weight, bias) => ops.conv2d(ops.upsampleNearest(x, 2), weight, bias),
   };
   return ops;
 }

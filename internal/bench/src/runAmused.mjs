@@ -1,0 +1,65 @@
+// Times aMUSEd here; a line of JSON per measurement. The twin of python/run_amused.py.
+// Args: model folder, device, dtype, images in a batch, steps.
+import { createBackend } from '@muse/backend';
+import { openModelFolder } from '@muse/checkpoint';
+import { nodeFolder } from '@muse/checkpoint/node';
+import { loadClipTextEncoder } from '@muse/clip-encoder';
+import { loadUViT } from '@muse/masked-transformer';
+import { Muse } from '@muse/muse';
+import { loadVQModel } from '@muse/vqgan';
+import { report } from './startDevice.mjs';
+
+const [model, device, dtype, batchSize, numSteps] = process.argv.slice(2);
+const batch = Number(batchSize);
+const WARM_RUNS = 3;
+
+async function timed(measure, run) {
+  const start = performance.now();
+  const result = await run();
+  const peakMb = Math.round(process.resourceUsage().maxRSS / 1024);
+  report({ measure, ms: performance.now() - start, peakMb });
+  return result;
+}
+
+/** A first run apart: it makes what later ones reuse. */
+async function measure(name, run) {
+  await run();
+  for (let i = 0; i < WARM_RUNS; i++) await timed(name, run);
+}
+
+const parts = await timed('load', async () => {
+  const backend = await createBackend({ device, dtype });
+  const { index, component } = await openModelFolder(nodeFolder(model));
+  const tokenizerFolder = (await component('tokenizer')).folder;
+  return {
+    backend,
+    index,
+    textEncoder: await loadClipTextEncoder(backend, await component('text_encoder'), { tokenizerFolder }),
+    transformer: await loadUViT(backend, await component('transformer')),
+    vqgan: await loadVQModel(backend, await component('vqvae')),
+  };
+});
+const { backend, transformer, vqgan } = parts;
+const { tf } = backend;
+const { latentSize, textDim, pooledTextDim } = transformer.config;
+const rows = 2 * batch;
+const prepared = transformer.prepare({
+  textEmbeds: tf.randomNormal([rows, 77, textDim]),
+  pooledEmbeds: tf.randomNormal([rows, pooledTextDim]),
+  microConditioning: Array.from({ length: rows }, () => [512, 512, 0, 0, 6]),
+});
+const tokenIds = tf.fill([rows, latentSize ** 2], transformer.maskTokenId, 'int32');
+const codes = tf.zeros([batch, latentSize, latentSize], 'int32');
+const read = async (tensor) => {
+  await tensor.data();
+  tensor.dispose();
+};
+await measure('forward', () => read(transformer.forward(tokenIds, prepared)));
+await measure('decode', () => read(vqgan.decode(codes)));
+prepared.dispose();
+
+const muse = new Muse(parts);
+const prompt = 'a photo of a red cat';
+const onStep = ({ step }) => report({ step });
+await timed('pipeline', () => muse.generate({ prompt, seed: 1, count: batch, numSteps: Number(numSteps), onStep }));
+process.exit(0);
