@@ -11,20 +11,32 @@ import { activationTask, crossEntropyTask, gatherTask, rowNormTask, upsampleTask
 /** Looks at a word this often before it sleeps: longer than the pause between two jobs of a forward pass, mostly. */
 const NUM_LOOKS: i32 = 4096;
 
+// The word of the state: in its low byte how many helpers are inside of the job, above that whether more may come, above that
+// the number of the job. Only who comes in is waited for: a thread that has no processor now holds up nobody.
+const INSIDE: i32 = 0xff;
+const OPEN: i32 = 0x100;
+const NUMBER_SHIFT: i32 = 9;
+
 /** A thread's life: waits for jobs and helps with each. Ends with the thread. */
 export function help(job: usize, thread: i32): void {
-  let generation: i32 = 0;
+  const word = job + (Word.State << 2);
+  let last: i32 = 0;
+  let looks = NUM_LOOKS;
   while (true) {
-    const word = job + (Word.Generation << 2);
-    let looks = NUM_LOOKS;
-    while (atomic.load<i32>(word) === generation && looks > 0) looks--;
-    if (looks === 0) {
-      atomic.wait<i32>(word, generation, -1);
-      if (atomic.load<i32>(word) === generation) continue;
+    const state = atomic.load<i32>(word);
+    const number = state >>> NUMBER_SHIFT;
+    if ((state & OPEN) !== 0 && number !== last) {
+      if (atomic.cmpxchg<i32>(word, state, state + 1) !== state) continue;
+      takeTasks(job, thread);
+      atomic.sub<i32>(word, 1);
+      last = number;
+      looks = NUM_LOOKS;
+    } else if (looks > 0) {
+      looks--;
+    } else {
+      atomic.wait<i32>(word, state, -1);
+      looks = NUM_LOOKS;
     }
-    generation = atomic.load<i32>(word);
-    takeTasks(job, thread);
-    atomic.sub<i32>(job + (Word.NumPending << 2), 1);
   }
 }
 
@@ -36,12 +48,13 @@ export function run(job: usize, numHelpers: i32): void {
     takeTasks(job, 0);
     return;
   }
-  atomic.store<i32>(job + (Word.NumPending << 2), numHelpers);
-  atomic.add<i32>(job + (Word.Generation << 2), 1);
-  atomic.notify(job + (Word.Generation << 2), numHelpers);
+  const word = job + (Word.State << 2);
+  atomic.store<i32>(word, (((atomic.load<i32>(word) >>> NUMBER_SHIFT) + 1) << NUMBER_SHIFT) | OPEN);
+  atomic.notify(word, numHelpers);
   takeTasks(job, 0);
+  atomic.and<i32>(word, ~OPEN);
   // A page's main thread may not sleep.
-  while (atomic.load<i32>(job + (Word.NumPending << 2)) > 0) {}
+  while ((atomic.load<i32>(word) & INSIDE) !== 0) {}
 }
 
 function takeTasks(job: usize, thread: i32): void {

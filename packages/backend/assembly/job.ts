@@ -2,10 +2,9 @@
 
 /** Words of a job in memory, which `wasmKernels.ts` writes. */
 export enum Word {
-  Generation,
+  State,
   NextTask,
   NumTasks,
-  NumPending,
   Kernel,
   Scratch,
   ScratchBytes,

@@ -48,10 +48,10 @@ interface KernelExports {
 
 // Places of a job's words, `Word` in assembly/job.ts.
 const NUM_TASKS = 2;
-const KERNEL = 4;
-const SCRATCH = 5;
-const SCRATCH_BYTES = 6;
-const FIRST_ARGUMENT = 7;
+const KERNEL = 3;
+const SCRATCH = 4;
+const SCRATCH_BYTES = 5;
+const FIRST_ARGUMENT = 6;
 const NUM_WORDS = 32;
 
 /** Has relaxed SIMD: this engine compiles the kernels with it. */
