@@ -172,12 +172,19 @@ export class Muse {
     return { embeds: hostEmbeds, mask: hostMask, shape: [T, Dt] };
   }
 
-  /** Gives back all device memory, and the device if it was made for this pipeline. Twice does no harm. */
-  async dispose(): Promise<void> {
-    const { parts, runtime, conditioner, base, superRes: superResStage } = this.#context;
+  /** Gives back what the pipeline made for itself and ends it; its parts stay as they are. Twice does no harm. */
+  release(): void {
+    const { runtime, conditioner, base, superRes } = this.#context;
     if (runtime.isDisposed) return;
     runtime.dispose();
-    for (const part of [conditioner, base, superResStage]) part?.dispose();
+    for (const own of [conditioner, base, superRes]) own?.dispose();
+  }
+
+  /** Gives back all device memory, and the device if it was made for this pipeline. Twice does no harm. */
+  async dispose(): Promise<void> {
+    const { parts, runtime } = this.#context;
+    if (runtime.isDisposed) return;
+    this.release();
     const { vqgan, textEncoder, transformer, superRes, backend, ownsBackend } = parts;
     for (const part of [vqgan, textEncoder, transformer, superRes?.vqgan, superRes?.transformer]) part?.dispose();
     if (ownsBackend) await backend.dispose();
@@ -202,7 +209,7 @@ export class Muse {
 
 /**
  * A pipeline of parts that are there already: in tests, or while training. They are the pipeline's from then on, see
- * `dispose`.
+ * `dispose` and `release`.
  *
  * @throws ConfigError when the parts don't fit together
  */

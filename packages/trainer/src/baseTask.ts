@@ -84,9 +84,9 @@ export class BaseTask implements ModelTask {
     const scalars = await this.#trainer.heldOutScalars(models);
     if (previewPrompts.length === 0) return { images: {}, scalars };
     const index = modelIndex(this.#card, vqgan.config.imageSize);
-    // Not disposed: its parts are the task's.
     const muse = createMuse({ backend, vqgan, ...models, index });
-    return { images: { samples: await drawSamples(muse, previewPrompts) }, scalars };
+    const samples = await drawSamples(muse, previewPrompts).finally(() => muse.release());
+    return { images: { samples }, scalars };
   }
 
   async export(run: RunFolder): Promise<void> {

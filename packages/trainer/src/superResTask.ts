@@ -95,9 +95,9 @@ export class SuperResTask implements ModelTask {
     const { textEncoder, coarseVqgan, transformer } = this.#parts;
     const index = cascadeIndex(this.#card, coarseVqgan.config.imageSize, vqgan.config.imageSize);
     const superRes = { transformer: models.transformer, vqgan };
-    // Not disposed: its parts are the task's and the caller's.
     const muse = createMuse({ backend: this.backend, vqgan: coarseVqgan, textEncoder, transformer, superRes, index });
-    return { images: { samples: await drawSamples(muse, previewPrompts) }, scalars };
+    const samples = await drawSamples(muse, previewPrompts).finally(() => muse.release());
+    return { images: { samples }, scalars };
   }
 
   /** The base model's parts as they are, and the two of the second stage. */
