@@ -39,7 +39,7 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     const { page } = visit;
     await make().waitFor();
     await page.getByLabel('Prompt').fill('a cat');
-    expect(await page.getByText('Loads the model first: 25.').count()).toBe(1);
+    expect(await page.getByText('Loads the model first: 47.').count()).toBe(1);
     const scripts = server.requests.filter((path) => path.endsWith('.js') && !path.endsWith('sw.js'));
     const entry = (await readFile(join(dist, 'index.html'), 'utf8')).match(/assets\/[^"]+\.js/g)!;
     const sizes = await Promise.all(entry.map(async (path) => (await stat(join(dist, path))).size));
