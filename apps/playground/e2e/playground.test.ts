@@ -15,7 +15,8 @@ import { type StaticServer, serve } from './serve.ts';
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 const cli = join(dirname(createRequire(import.meta.url).resolve('@muse/cli/package.json')), 'dist/muse.js');
 /** Few steps: the machinery is what is tested. */
-const fast = (more = '') => `#prompt=a+smiling+cat%2C+3D+style&seed=1&sampling=%7B%22numSteps%22%3A2%7D${more}`;
+const fast = (more = '') =>
+  `#prompt=a+smiling+cat%2C+3D+style&seed=1&sampling=%7B%22numSteps%22%3A2%7D&superRes=false${more}`;
 
 let folder: string;
 let server: StaticServer;
@@ -64,7 +65,7 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     const began = await page.evaluate(() => performance.now());
     await make().click();
     await done();
-    await expectSaid(page, /\d+\.\d MB of 25\.\d MB/);
+    await expectSaid(page, /\d+\.\d MB of 47\.\d MB/);
     await expectSaid(page, /step 1 of 2 · \d+ tokens open/);
     // By the live region.
     for (const said of [/^Loading the model/m, /^Image 1 of 1 is done, seed 1/m]) await expectSaid(page, said);
