@@ -46,9 +46,7 @@ describeInBrowser('what is taken away', [], (launched) => {
 
   it('code and command that are copied make the same image', async () => {
     const sampling = encodeURIComponent(JSON.stringify({ numSteps: 2, order: 'halton', guidanceScale: 1.5 }));
-    visit = await launched.visit(
-      `${server.url}#prompt=a+dog%2C+flat+style&seed=3&negative=a+cat&superRes=false&sampling=${sampling}`,
-    );
+    visit = await launched.visit(`${server.url}#prompt=a+dog%2C+flat+style&seed=3&negative=a+cat&sampling=${sampling}`);
     await press('Make it');
     const { data } = await pixelsOf(visit.page, /a dog, flat style, seed 3$/);
     const { code, command } = await remade();

@@ -24,5 +24,6 @@ const onStep = ({ step }) => report({ step });
 const cold = await stage('generate (cold)', () => muse.generate({ prompt, seed: 1, onStep }));
 if (cold.ms < SLOW_MS) await stage('generate (warm)', () => muse.generate({ prompt, seed: 2, onStep }));
 await stage('text', () => muse.encodeText(prompt));
-await stage('pixels', () => muse.decodeTokens(cold.result[0].tokenIds));
+const last = muse.hasSuperRes ? 'super-res' : 'base';
+await stage('pixels', () => muse.decodeTokens(cold.result[0].tokenIds, undefined, last));
 process.exit(0);

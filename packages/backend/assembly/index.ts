@@ -1,5 +1,5 @@
 // Kernels of the wasm device, in AssemblyScript, on tfjs's own memory. `pnpm kernels` compiles them into
-// src/kernels/wasm/binaries.ts.
+// src/kernels/wasm/kernelBinary.ts.
 
 import { attentionTask } from './attention';
 import { conv2dTask, quarterFilterTask } from './conv2d';

@@ -1,8 +1,7 @@
 // Small functions of four f32 at once.
 
-/** a·b + c; rounded once where the engine has relaxed SIMD. */
+/** a·b + c, rounded twice: relaxed SIMD would round as the processor likes, so that engines differ. */
 export function madd(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
 }
 

@@ -1,4 +1,4 @@
-// Compiles assembly/ into src/kernels/wasm/binaries.ts, which is committed: `pnpm kernels`. With --check it fails where that
+// Compiles assembly/ into src/kernels/wasm/kernelBinary.ts, which is committed: `pnpm kernels`. With --check it fails where that
 // file is not what the sources give: the same sources give the same bytes.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,22 +7,18 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
-const output = join(folder, 'src/kernels/wasm/binaries.ts');
+const output = join(folder, 'src/kernels/wasm/kernelBinary.ts');
 
-const source = `// Made of assembly/ by scripts/compileKernels.mjs: WebAssembly modules, base64.
-export const plainBinary =
-  '${await compileKernels(false)}';
-/** With relaxed SIMD: a product and a sum in one instruction. */
-export const relaxedBinary =
-  '${await compileKernels(true)}';
+const source = `// Made of assembly/ by scripts/compileKernels.mjs: a WebAssembly module, base64.
+export const kernelBinary =
+  '${await compileKernels()}';
 `;
 if (!process.argv.includes('--check')) await writeFile(output, source);
 else if ((await readFile(output, 'utf8')) !== source)
-  throw new Error('binaries.ts is not what assembly/ gives: pnpm kernels');
+  throw new Error('kernelBinary.ts is not what assembly/ gives: pnpm kernels');
 
-/** @param {boolean} isRelaxed with multiply-adds that are rounded once */
-async function compileKernels(isRelaxed) {
-  const features = ['simd', 'threads', 'bulk-memory', ...(isRelaxed ? ['relaxed-simd'] : [])];
+async function compileKernels() {
+  const features = ['simd', 'threads', 'bulk-memory'];
   const out = await mkdtemp(join(tmpdir(), 'muse-kernels-'));
   const { error, stderr } = await asc.main([
     join(folder, 'assembly/index.ts'),

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { UnsupportedBackendError } from '../errors.js';
 import { fixWasmKernels } from '../kernels/wasm/fixWasmKernels.js';
 import { withMemoryShared } from '../kernels/wasm/sharedMemory.js';
-import { hasRelaxedSimd, WasmKernels } from '../kernels/wasm/wasmKernels.js';
+import { WasmKernels } from '../kernels/wasm/wasmKernels.js';
 import { wasmComposedOps, wasmOps } from '../kernels/wasm/wasmOps.js';
 import { webAssembly } from '../kernels/wasm/webAssembly.js';
 import type { Device, DeviceReport } from './device.js';
@@ -76,6 +76,5 @@ async function sharedBinary(location: string): Promise<string> {
 }
 
 function describeThreads(numThreads: number): string {
-  const simd = hasRelaxedSimd() ? 'SIMD (relaxed)' : 'SIMD';
-  return `WebAssembly, ${simd}, ${numThreads === 1 ? 'one thread' : `${numThreads} threads`}`;
+  return `WebAssembly, SIMD, ${numThreads === 1 ? 'one thread' : `${numThreads} threads`}`;
 }

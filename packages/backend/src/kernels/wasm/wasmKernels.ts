@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { platform } from '../../devices/platform/node.js';
 import type { Thread } from '../../devices/platform/platform.js';
-import { plainBinary, relaxedBinary } from './binaries.js';
+import { kernelBinary } from './kernelBinary.js';
 import { withMemoryShared } from './sharedMemory.js';
 import { type WasmMemory, webAssembly } from './webAssembly.js';
 
@@ -54,11 +54,6 @@ const SCRATCH_BYTES = 5;
 const FIRST_ARGUMENT = 6;
 const NUM_WORDS = 32;
 
-/** Has relaxed SIMD: this engine compiles the kernels with it. */
-export function hasRelaxedSimd(): boolean {
-  return webAssembly!.validate(decode(relaxedBinary));
-}
-
 const running = new WeakMap<object, WasmKernels>();
 
 /** Those of the active backend, which is wasm's. */
@@ -90,8 +85,7 @@ export class WasmKernels {
     const backend = tf.backend() as unknown as TfjsWasm;
     const { memory } = backend.wasm.asm;
     const isShared = 'SharedArrayBuffer' in globalThis && memory.buffer instanceof SharedArrayBuffer;
-    const binary = decode(hasRelaxedSimd() ? relaxedBinary : plainBinary);
-    const module = await webAssembly!.compile(withMemoryShared(binary, isShared));
+    const module = await webAssembly!.compile(withMemoryShared(decode(kernelBinary), isShared));
     const instance = await webAssembly!.instantiate(module, { env: { memory } });
     const job = backend.wasm._malloc(NUM_WORDS * 4);
     new Int32Array(memory.buffer, job, NUM_WORDS).fill(0);

@@ -33,12 +33,8 @@ export const wasmComposedOps: Partial<ComposedOps> = unlessTaped<Partial<Compose
   fusedLinear: (x, weight, { bias, activation: name, residual, modulation }) =>
     tf.tidy(() => {
       const isGated = name === 'geglu';
-      const isLast = !isGated; // then the product's own epilogue adds the residual
-      let y = linear(x, weight, {
-        bias,
-        activation: isGated ? undefined : name,
-        residual: isLast ? residual : undefined,
-      });
+      // The product's own epilogue does the rest, but not the gate's half of the channels.
+      let y = linear(x, weight, isGated ? { bias } : { bias, activation: name, residual });
       if (isGated) {
         y = geglu(y);
         if (residual) y = tf.add(residual, y);
