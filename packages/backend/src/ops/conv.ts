@@ -33,17 +33,13 @@ export function conv2d(
 
 /** @see Ops.upsampleNearest */
 export function upsampleNearest(x: tf.Tensor4D, scale: number): tf.Tensor4D {
-  const [B, H, W, C] = x.shape;
+  const [, H, W] = x.shape;
   return differentiable({
     inputs: { x },
     // Not a tile of inserted axes: tfjs's webgpu tile reads back synchronously from rank 5 on, which Node can't.
     forward: () => tf.image.resizeNearestNeighbor(x, [H * scale, W * scale]),
     backward: (dy) => ({
-      x() {
-        const overRows = tf.sum(tf.reshape(dy, [B * H, scale, W * scale * C]), 1); // f32 [B·H, W·s·C]
-        const overColumns = tf.sum(tf.reshape(overRows, [B * H * W, scale, C]), 1); // f32 [B·H·W, C]
-        return tf.reshape(overColumns, x.shape);
-      },
+      x: () => tf.mul(tf.avgPool(dy as tf.Tensor4D, scale, scale, 'valid'), scale ** 2),
     }),
   }) as tf.Tensor4D;
 }
