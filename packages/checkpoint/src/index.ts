@@ -2,7 +2,13 @@ export { type ByteSource, type FolderSource, memoryFolder, memorySource, subFold
 export { type Checkpoint, checkRows, type OpenCheckpointOptions, openCheckpoint } from './checkpoint.js';
 export { encodeSafetensors, type TensorsByName } from './encodeSafetensors.js';
 export { type CacheStore, memoryCacheStore } from './hub/cacheStore.js';
-export { type DownloadFolderOptions, type HubFolder, type HubFolderOptions, hubFolder } from './hub/hubFolder.js';
+export {
+  type DownloadFolderOptions,
+  HUB_ENDPOINT,
+  type HubFolder,
+  type HubFolderOptions,
+  hubFolder,
+} from './hub/hubFolder.js';
 export type { HubProgress } from './hub/progress.js';
 export { urlFolder } from './hub/urlFolder.js';
 export { variantFolder } from './hub/variantFolder.js';

@@ -49,7 +49,7 @@ async function isModelKept(): Promise<boolean> {
   try {
     const cache = await caches.open('muse-models');
     const url = new URL(`${bundledModel.folder}/model_index.json`, document.baseURI).href;
-    return (await cache.match(url)) !== undefined;
+    return (await cache.match(url))?.ok === true;
   } catch {
     return false;
   }

@@ -46,6 +46,7 @@ export interface HubFolder extends FolderSource {
   readonly files: ReadonlyMap<string, ListedFile>;
 }
 
+/** The hub that is asked unless another is named. */
 export const HUB_ENDPOINT = 'https://huggingface.co';
 
 /**

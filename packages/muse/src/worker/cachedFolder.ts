@@ -10,13 +10,14 @@ export interface FileCache {
 }
 
 export interface CachedFolderOptions {
-  /** Where files are kept once they are there whole; without it they are fetched each time. */
+  /**
+   * Where files are kept once they are there whole, and which the server has not; without it they are fetched each time.
+   */
   readonly cache?: FileCache;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
 
-const INDEX = 'model_index.json';
 const place = { package: 'muse', in: 'open' };
 
 /**
@@ -44,32 +45,28 @@ export function cachedFolder(url: string, options: CachedFolderOptions = {}): Fo
       found.delete(path);
       return blob ? blobSource(`${location}/${path}`, blob) : memoryFolder(location, new Map()).open(path);
     },
-    async has(path) {
-      try {
-        return (await find(path)) !== undefined;
-      } catch (error) {
-        options.signal?.throwIfAborted();
-        // Without a network there is what was kept, and no more.
-        if (await options.cache?.match(`${location}/${INDEX}`)) return false;
-        throw error;
-      }
-    },
+    has: async (path) => (await find(path)) !== undefined,
   };
 }
 
-/** @returns undefined when the server says that there is no such file */
+/** @returns undefined when the server says that there is no such file, or said so before and can't be asked now */
 async function fetchFile(location: string, file: string, options: CachedFolderOptions): Promise<Blob | undefined> {
   const { cache, onProgress, signal } = options;
   const url = `${location}/${file}`;
   const kept = await cache?.match(url);
-  if (kept) return kept.blob();
+  if (kept?.ok) return kept.blob();
   let response: Response;
   try {
     response = await fetch(url, { signal });
   } catch (cause) {
-    throw failed(url, signal, cause);
+    if (kept && !signal?.aborted) return undefined;
+    throw noAnswer(url, signal, cause);
   }
-  if (response.status === 404) return undefined;
+  if (response.status === 404) {
+    // Without a network nobody could say whether a file is not there or not here.
+    await cache?.put(url, new Response(null, { status: 404 })).catch(() => {});
+    return undefined;
+  }
   if (!response.ok) {
     throw new WeightError(place, `expected ${url}, got ${response.status} ${response.statusText}`.trimEnd());
   }
@@ -94,7 +91,7 @@ async function fetchFile(location: string, file: string, options: CachedFolderOp
       });
     }
   } catch (cause) {
-    throw failed(url, signal, cause);
+    throw noAnswer(url, signal, cause);
   }
   const blob = new Blob(chunks);
   // A full disk is no reason not to go on.
@@ -102,7 +99,8 @@ async function fetchFile(location: string, file: string, options: CachedFolderOp
   return blob;
 }
 
-function failed(url: string, signal: AbortSignal | undefined, cause: unknown): unknown {
+/** What is thrown for a request without an answer. */
+export function noAnswer(url: string, signal: AbortSignal | undefined, cause: unknown): unknown {
   if (signal?.aborted) return signal.reason;
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new WeightError(place, `expected ${url}, got no answer (${reason}): are you offline?`, { cause });

@@ -3,6 +3,7 @@ import { type FolderSource, type HubFolderOptions, hubFolder } from '@muse/check
 import type { LoadProgress } from '../progress.js';
 import { cachedFolder, type FileCache } from './cachedFolder.js';
 import { filesFolder, type ModelFile } from './filesFolder.js';
+import { peekHub, peekUrl } from './peekFolder.js';
 
 /** A model of the hub. */
 export interface HubSource {
@@ -46,8 +47,20 @@ export async function openSource(source: ModelSource, options: WorkerLoadOptions
     };
     return hubFolder(source.hub, { ...source, onProgress: told, signal });
   }
-  // Not there without https, nor where storage is blocked.
+  return cachedFolder(source, { cache: await openCache(cache), onProgress, signal });
+}
+
+/** The folder of a source to look into: of weights that are not here yet only what is read is fetched. */
+export async function peekSource(
+  source: ModelSource,
+  { cache = 'muse-models', signal }: WorkerLoadOptions,
+): Promise<FolderSource> {
+  if (typeof source === 'string') return peekUrl(source, { cache: await openCache(cache), signal });
+  return 'files' in source ? filesFolder(source.name, source.files) : peekHub(source, signal);
+}
+
+/** Not there without https, nor where storage is blocked. */
+async function openCache(name: string | false): Promise<FileCache | undefined> {
   const { caches } = globalThis as CacheScope;
-  const opened = cache === false ? undefined : await caches?.open(cache).catch(() => undefined);
-  return cachedFolder(source, { cache: opened, onProgress, signal });
+  return name === false ? undefined : caches?.open(name).catch(() => undefined);
 }

@@ -6,7 +6,7 @@ import { Runtime } from '../runtime.js';
 import { textRow } from '../textRow.js';
 import type { CallPort } from './callPort.js';
 import { inspectModel } from './inspectModel.js';
-import { type ModelSource, openSource } from './modelSource.js';
+import { type ModelSource, openSource, peekSource } from './modelSource.js';
 import type { DeviceMemory, LoadCall, RemoteFacts } from './protocol.js';
 import { type AttentionWatch, type TextAttention, watchAttention } from './textAttention.js';
 
@@ -70,7 +70,7 @@ export class MuseHost {
         return this.#load(options as LoadCall & { source: ModelSource }, port);
       case 'inspect': {
         const { source, ...rest } = options as LoadCall & { source: ModelSource };
-        return inspectModel(await openSource(source, { ...rest, signal: port.signal }));
+        return inspectModel(await peekSource(source, { ...rest, signal: port.signal }));
       }
       case 'encodeImage':
       case 'decodeTokens': {

@@ -17,6 +17,7 @@ export interface CallHandlers {
 export class PageCalls {
   readonly #worker: WorkerLike;
   readonly #running = new Set<(error: unknown) => void>();
+  #hasAnswered = false;
   #failure: unknown;
 
   constructor(worker: WorkerLike) {
@@ -24,7 +25,8 @@ export class PageCalls {
     // A script that does not load, an error outside of any call, memory that ran out.
     worker.addEventListener('error', (event) => {
       const { message } = (event ?? {}) as { readonly message?: string };
-      const got = message || 'its script did not load, or it ran out of memory';
+      const got =
+        message || (this.#hasAnswered ? 'it ended, most likely for want of memory' : 'its script did not load');
       this.#end(new MuseError({ package: 'muse', in: 'worker' }, `expected a worker that runs, got: ${got}`));
     });
   }
@@ -59,6 +61,7 @@ export class PageCalls {
       signal?.addEventListener('abort', abort);
       const listener = new CallListener(port, handlers, fail);
       port.onmessage = ({ data }) => {
+        this.#hasAnswered = true;
         const event = data as CallEvent;
         if (event.event === 'result') end(() => resolve(event.value as T));
         else if (event.event === 'error') fail(signal?.aborted ? signal.reason : unpackError(event.error));

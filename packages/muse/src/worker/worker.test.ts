@@ -1,6 +1,11 @@
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { pipeline } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { ConfigError, createBackend, ImageError, MuseError, WeightError } from '@muse/backend';
 import { nodeFolder } from '@muse/checkpoint/node';
 import { writeTinyCascade, writeTinyModel } from '@muse/tiny-model';
@@ -25,7 +30,7 @@ function workerInThread() {
     addEventListener: (_, listener) => errors.push(listener),
     terminate: () => page.close(),
   };
-  const crash = (message: string) => {
+  const crash = (message?: string) => {
     for (const tell of errors) tell({ message });
   };
   return { worker, close: () => page.close(), crash };
@@ -172,6 +177,18 @@ describe('a pipeline in a worker', () => {
     close();
   });
 
+  it('tells a worker that ended from one that never began', async () => {
+    const { worker, crash, close } = workerInThread();
+    const absent = connectMuse(worker, { name: 'nothing', files: [] });
+    crash();
+    await expect(absent).rejects.toThrow('expected a worker that runs, got: its script did not load');
+    const remote = await connectMuse(worker, await source('tiny'), { device: 'wasm' });
+    const lost = remote.generate({ prompt });
+    crash();
+    await expect(lost).rejects.toThrow('it ended, most likely for want of memory');
+    close();
+  });
+
   it('tells attention to the prompt: what there is of text, nothing of padding', async () => {
     const remote = await load();
     const tokenIds = new Int32Array(64).fill(13);
@@ -226,6 +243,63 @@ describe('files of a URL', () => {
     expect(report.wasmBytes).toBe(8 * numWeights + 16 * 16 * 4096);
     await first.dispose();
     vi.unstubAllGlobals();
+  });
+
+  it('that are not here yet are not taken for ones that do not exist, without a network', async () => {
+    let network: 'breaks off' | 'works' | 'is gone' = 'breaks off';
+    // The transformer's weights go by the second of the usual names.
+    const first = 'transformer/model.safetensors';
+    await withServer(async (path) => {
+      const isFirst = path.endsWith(first);
+      if (network === 'is gone' || (network === 'breaks off' && isFirst)) throw new TypeError('Failed to fetch');
+      return isFirst ? new Response(null, { status: 404 }) : serve(path.replace('diffusion_pytorch_', ''));
+    });
+    const load = () => connectMuse(worker, 'http://models/tiny', { device: 'wasm' });
+    await expect(load()).rejects.toThrow(`${first}, got no answer (Failed to fetch)`);
+    network = 'works';
+    const remote = await load();
+    const [image] = await remote.generate({ prompt, seed: 1 });
+    await remote.dispose();
+    network = 'is gone';
+    const again = await load();
+    expect(await again.generate({ prompt, seed: 1 })).toEqual([image]);
+    expect((await inspectModel(worker, 'http://models/tiny')).name).toBe('tiny');
+    await again.dispose();
+    vi.unstubAllGlobals();
+  });
+
+  it.each([
+    ['with byte ranges', true, 1e6],
+    // What is on its way when the answer is given up: buffers of the system.
+    ['without', false, 20e6],
+  ])('are looked into before they are fetched: by a server %s', async (_, knowsRanges, most) => {
+    const model = fileURLToPath(new URL('../../../model-emoji/model', import.meta.url));
+    let sentBytes = 0;
+    const server = createServer((request, response) => {
+      const file = join(model, request.url!);
+      const sizeBytes = existsSync(file) ? statSync(file).size : 0;
+      const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+      if (sizeBytes === 0) response.writeHead(404).end();
+      else {
+        const range = knowsRanges && { start: Number(first), end: Math.min(Number(last), sizeBytes - 1) };
+        if (range) response.setHeader('Content-Range', `bytes ${range.start}-${range.end}/${sizeBytes}`);
+        else response.setHeader('Content-Length', sizeBytes);
+        response.writeHead(range ? 206 : 200);
+        const stream = createReadStream(file, range || {}).on('data', ({ length }) => {
+          sentBytes += length;
+        });
+        pipeline(stream, response, () => {});
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const peeked = await inspectModel(worker, `http://127.0.0.1:${port}/`, { cache: false });
+    expect(peeked).toEqual(await inspectModel(worker, { name: 'emoji', files: await files(model) }));
+    const sizeBytes = peeked.components.reduce((sum, component) => sum + component.sizeBytes, 0);
+    expect(sizeBytes).toBeGreaterThan(40e6);
+    expect(sentBytes).toBeLessThan(most);
+    server.closeAllConnections();
+    server.close();
   });
 
   it('that can’t be had are told by URL and reason', async () => {
