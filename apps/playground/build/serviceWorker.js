@@ -35,8 +35,10 @@ self.addEventListener('activate', (event) => {
 
 self.addEventListener('fetch', (event) => {
   const { request } = event;
-  const isOwn = request.method === 'GET' && request.url.startsWith(self.registration.scope);
-  if (!isOwn || request.url.includes('/models/')) return;
+  const { scope } = self.registration;
+  if (request.method !== 'GET' || !request.url.startsWith(scope)) return;
+  // Models are kept by who loads them.
+  if (request.url.startsWith(`${scope}models/`)) return;
   event.respondWith(answer(request));
 });
 

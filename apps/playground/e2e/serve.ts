@@ -17,6 +17,8 @@ export interface StaticServer {
   readonly url: string;
   /** Paths that were asked for. */
   readonly requests: string[];
+  /** The connection breaks in the middle of files whose path ends so. */
+  cut: string | undefined;
   close(): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ export async function serve(
   base = '/some/where/',
 ): Promise<StaticServer> {
   const requests: string[] = [];
+  const state: { cut: string | undefined } = { cut: undefined };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, 'http://localhost');
     requests.push(pathname);
@@ -41,17 +44,21 @@ export async function serve(
       'content-length': statSync(file).size,
       ...headers,
     });
-    createReadStream(file).pipe(response);
+    if (state.cut === undefined || !file.endsWith(state.cut)) createReadStream(file).pipe(response);
+    else
+      createReadStream(file, { end: statSync(file).size >> 1 })
+        .on('end', () => response.destroy())
+        .pipe(response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  return {
+  return Object.assign(state, {
     url: `http://127.0.0.1:${port}${base}`,
     requests,
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         server.closeAllConnections();
         server.close(() => resolve());
       }),
-  };
+  });
 }

@@ -195,8 +195,17 @@ function sendFile(
   });
 }
 
+/** For pages of other origins, as the hub has it. */
+const corsHeaders = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Expose-Headers': 'X-Repo-Commit, X-Error-Code, ETag, Link, Accept-Ranges, Content-Range',
+};
+
 async function listen(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<Server> {
-  const server = createServer(handle);
+  const server = createServer((request, response) => {
+    for (const [name, value] of Object.entries(corsHeaders)) response.setHeader(name, value);
+    handle(request, response);
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server;
 }

@@ -20,6 +20,26 @@ it.each([
 
 it.each([
   [new TypeError('Failed to fetch'), 'The model could not be downloaded.', /connection/],
+  [
+    new Error('[muse] worker: expected a worker that runs, got: its script did not load'),
+    'A part of the page could not be downloaded.',
+    /connection/,
+  ],
+  [
+    new Error('[muse] worker: expected a worker that runs, got: it ended, most likely for want of memory'),
+    'The computation stopped.',
+    /start again/,
+  ],
+  [
+    new WeightError(place, 'a/b: expected a model, got no such model (404)'),
+    'The hub shows no such model.',
+    /org\/name/,
+  ],
+  [
+    new WeightError(place, 'expected an answer, got 403 (forbidden): accept its terms on its page first'),
+    'The hub does not give out this model as it is asked.',
+    /Accept its terms/,
+  ],
   [new WeightError(place, 'expected a header, got nothing'), 'These files are no model that can be used.', /folder/],
   [new UnsupportedBackendError(place, 'expected WebGPU, got none'), 'This device can’t be had here.', /automatic/],
   [new ConfigError(place, 'expected a prompt, got none'), 'That does not work as it is set.', /^Expected a prompt/],

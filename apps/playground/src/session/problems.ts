@@ -31,6 +31,11 @@ function isMemory(message: string): boolean {
 export function problemOf(error: unknown): Problem {
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   const detail = message;
+  if (/its script did not load/.test(message)) {
+    const advice =
+      'Check the connection and press the button again. Once a model was loaded, the page works without one.';
+    return { title: 'A part of the page could not be downloaded.', advice, detail };
+  }
   if (isMemory(message)) {
     const advice = 'Close other pages, make fewer images at a time, or choose a smaller model under Models.';
     return { title: 'There is not enough memory.', advice, detail };
@@ -38,6 +43,14 @@ export function problemOf(error: unknown): Problem {
   if (/are you offline\?|no answer|Failed to fetch|network/i.test(message)) {
     const advice = 'Check the connection and press the button again. What was downloaded before is kept.';
     return { title: 'The model could not be downloaded.', advice, detail };
+  }
+  if (/no such model/.test(message)) {
+    const advice = 'Check its name: org/name, as on the hub. Of a private one, download the folder and open that.';
+    return { title: 'The hub shows no such model.', advice, detail };
+  }
+  if (/accept its terms|no access/.test(message)) {
+    const advice = 'Accept its terms on its page on the hub, download the folder, and open that.';
+    return { title: 'The hub does not give out this model as it is asked.', advice, detail };
   }
   if (name === 'UnsupportedBackendError') {
     return { title: 'This device can’t be had here.', advice: 'Choose “automatic” under Models.', detail };
@@ -50,7 +63,8 @@ export function problemOf(error: unknown): Problem {
     return { title: 'That does not work as it is set.', advice: plain(message), detail };
   }
   if (isWorkerLoss(error)) {
-    const advice = 'Your settings and results are still here. Press the button to start again.';
+    const advice =
+      'Your settings and results are still here. Press the button to start again; if it stops again, choose a smaller model under Models.';
     return { title: 'The computation stopped.', advice, detail };
   }
   return { title: 'Something went wrong.', advice: 'Your settings and results are still here: try again.', detail };

@@ -21,9 +21,9 @@ export interface ModelChoice {
   readonly hasSuperRes?: boolean;
 }
 
-/** A model of the hub; aMUSEd's half-sized weights, where it is that. */
+/** A model of the hub; of the published aMUSEd the half-sized weights, which others may not have. */
 export function hubChoice(id: string): ModelChoice {
-  const variant = /amused/i.test(id) ? 'fp16' : undefined;
+  const variant = /^amused\/amused-(256|512)$/.test(id) ? 'fp16' : undefined;
   return { title: id, source: { hub: id, variant }, id, variant };
 }
 
