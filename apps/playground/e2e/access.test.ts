@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { describeInBrowser, expectAccessible, type Visit } from './browser.ts';
+import { describeInBrowser, expectAccessible, pixelsOf, type Visit } from './browser.ts';
 import { type StaticServer, serve } from './serve.ts';
 
 let server: StaticServer;
@@ -18,12 +18,18 @@ describeInBrowser('the playground without a pointer, in any size and light', [],
       const element = document.activeElement as HTMLInputElement;
       return element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.textContent ?? '';
     });
-  const tabTo = async (name: RegExp) => {
+  const tabTo = async (name: RegExp, key: 'Tab' | 'Shift+Tab' = 'Tab') => {
+    const passed: string[] = [];
     for (let i = 0; i < 60; i++) {
-      await visit.page.keyboard.press('Tab');
-      if (name.test(await focused())) return;
+      await visit.page.keyboard.press(key);
+      passed.push(await focused());
+      if (name.test(passed.at(-1)!)) return;
     }
-    throw new Error(`no ${name} by Tab`);
+    throw new Error(`no ${name} by ${key}: ${passed.join(' | ')}`);
+  };
+  const type = async (text: string) => {
+    await press('Control+a');
+    await visit.page.keyboard.type(text);
   };
   const press = (key: string) => visit.page.keyboard.press(key);
 
@@ -49,6 +55,70 @@ describeInBrowser('the playground without a pointer, in any size and light', [],
     await tabTo(/^Row 1, column 1/);
     await press('ArrowDown');
     await page.getByText(/^Row 2, column 1: /).waitFor();
+  });
+
+  it('paints over a part of a new image, extends it and looks at models, by the keyboard alone', async () => {
+    const sampling = encodeURIComponent(JSON.stringify({ numSteps: 2 }));
+    const { context } = visit;
+    await visit.page.close();
+    visit = await launched.visit(`${server.url}#prompt=&seed=1&superRes=false&sampling=${sampling}`, context);
+    const { page } = visit;
+    await tabTo(/^Prompt/);
+    await page.keyboard.type('a red apple');
+    await press('Enter');
+    await done(/a red apple, seed 1$/);
+    await tabTo(/Work on it/);
+    await press('Enter');
+    await tabTo(/A box by numbers/, 'Shift+Tab');
+    await press('Enter');
+    for (const [name, value] of Object.entries({ x: 8, y: 32, width: 24, height: 16 })) {
+      await tabTo(new RegExp(`^${name}$`));
+      await type(String(value));
+    }
+    await tabTo(/^Add$/);
+    await press('Enter');
+    // Taken back and done again.
+    await press('Control+z');
+    await page.getByText('Paint over the part to change.').waitFor();
+    await press('Control+Shift+z');
+    await tabTo(/^Prompt/, 'Shift+Tab');
+    await type('a blue car');
+    await press('Enter');
+    await done(/a blue car, seed 1$/);
+    const before = (await pixelsOf(page, 'The image to paint over')).data;
+    const after = (await pixelsOf(page, /a blue car, seed 1$/)).data;
+    const changed = Array.from({ length: 64 * 64 }, (_, i) => i).filter((i) =>
+      [0, 1, 2].some((channel) => before[4 * i + channel] !== after[4 * i + channel]),
+    );
+    expect(changed.length).toBeGreaterThan(0);
+    const isInBox = (i: number) => i % 64 >= 8 && i % 64 < 32 && i >> 6 >= 32 && i >> 6 < 48;
+    expect(changed.filter((i) => !isInBox(i))).toEqual([]);
+    await tabTo(/^Before and after$/);
+    await press('ArrowRight');
+    expect(await page.locator('.before').evaluate(({ style }) => style.clipPath)).toBe('inset(0px 99% 0px 0px)');
+
+    await tabTo(/^Paint over$/, 'Shift+Tab');
+    await press('ArrowRight');
+    await tabTo(/^Grow to the right/);
+    await press('ArrowRight');
+    await tabTo(/^Prompt/, 'Shift+Tab');
+    await press('Enter');
+    await page.locator('.facts', { hasText: '72 × 64' }).waitFor();
+
+    await tabTo(/^Emoji scenes/, 'Shift+Tab');
+    await press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await tabTo(/^Look$/);
+    // What is behind a dialog is not come by.
+    for (let i = 0; i < 20; i++) {
+      await press('Tab');
+      const placeOf = () => document.activeElement?.closest('main, header.top, dialog')?.localName;
+      expect(['dialog', undefined]).toContain(await page.evaluate(placeOf));
+    }
+    await press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    expect(await focused()).toBe('Emoji scenes (bundled)');
+    expect(visit.errors).toEqual([]);
   });
 
   it('breaks no rule of axe and scrolls nowhere sideways, from 360 pixels to 4K, in light and dark', async () => {
