@@ -1,6 +1,9 @@
 // pnpm bench [--device name]… [--rounds 2] [--output file]: everything is measured in one run, ours and stock tfjs in turns,
 // so that the ratios hold on a busy machine too. Adds to docs/performance.json, prints the tables of docs/performance.md.
 //
+// pnpm bench --compare [--device name]… [--rounds 5] [--baseline file]: the ops alone, beside internal/bench/baseline.json; exit
+// code 1 where more is lost than noise explains. --save-baseline makes that file, on a machine that does nothing else.
+//
 // pnpm bench --with-pytorch [--device tensorflow] [--dtype f32]… [--batch 1]… [--steps 12] [--python path]: aMUSEd-256 at its
 // full size beside diffusers, in a virtual environment that it makes, or in the given Python.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -9,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeDevices } from '@muse/backend';
 import { install, root } from '../../../scripts/install.mjs';
+import { compareWithBaseline, saveBaseline } from './compareBaseline.mjs';
 import { comparePytorch, pytorchTable } from './comparePytorch.mjs';
 import { measureDevice } from './measureDevice.mjs';
 import { deviceTables } from './tables.mjs';
@@ -16,7 +20,10 @@ import { deviceTables } from './tables.mjs';
 const { values } = parseArgs({
   options: {
     device: { type: 'string', multiple: true },
-    rounds: { type: 'string', default: '2' },
+    rounds: { type: 'string' },
+    compare: { type: 'boolean', default: false },
+    'save-baseline': { type: 'boolean', default: false },
+    baseline: { type: 'string', default: join(root, 'internal/bench/baseline.json') },
     'with-pytorch': { type: 'boolean', default: false },
     dtype: { type: 'string', multiple: true, default: ['f32', 'bf16'] },
     batch: { type: 'string', multiple: true, default: ['1'] },
@@ -32,10 +39,13 @@ const report = {
   machine: `${cpus().length} × ${cpus()[0].model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`,
   devices: {},
 };
-const rounds = Number(values.rounds);
+const rounds = Number(values.rounds ?? 2);
+let exitCode = 0;
 if (values['with-pytorch']) await benchPytorch();
+else if (values.compare) exitCode = await compareWithBaseline(values, report.machine);
+else if (values['save-baseline']) exitCode = await saveBaseline(values, report.machine);
 else await benchDevices();
-process.exit(0);
+process.exit(exitCode);
 
 async function benchDevices() {
   const found = (await describeDevices()).filter(({ isAvailable }) => isAvailable);

@@ -11,6 +11,8 @@ const trainingBatch = { tensorflow: 32, wasm: 4 };
 /** A command that takes longer is run once, and one that takes as long as this is ended: it reports no steps. */
 const SLOW_MS = 60_000;
 const ENDLESS_MS = 900_000;
+/** Of a round among several: a figure is the least of its repeats, which other work on the machine changes least. */
+const ofRound = { forMs: 400, pick: 'least' };
 
 const say = (text) => process.stderr.write(`${text}\n`);
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -23,6 +25,23 @@ export async function measureDevice(device, rounds) {
   Object.assign(entry, await measureGenerate(device));
   entry.commandMs = await measureCommand(device);
   return entry;
+}
+
+/**
+ * The ops alone, ours and stock tfjs in turns; what stands first changes from round to round.
+ *
+ * @returns {Promise<{ stock: object, muse: object }[]>} each round by itself
+ */
+export async function measureRounds(device, rounds) {
+  const results = [];
+  for (let round = 0; round < rounds; round++) {
+    const result = {};
+    for (const side of round % 2 === 0 ? ['stock', 'muse'] : ['muse', 'stock']) {
+      result[side] = await measureOps(device, side, ofRound);
+    }
+    results.push(result);
+  }
+  return results;
 }
 
 async function inTurns(rounds, measure) {
@@ -44,7 +63,7 @@ function merge(a, b) {
 }
 
 /** A case that ends the process (a lost GPU) or never ends fails by itself; a new process goes on with the next. */
-async function measureOps(device, side) {
+async function measureOps(device, side, { forMs = 1200, pick = 'median' } = {}) {
   const results = {};
   let isDone = false;
   for (let first = 0; !isDone; ) {
@@ -55,9 +74,8 @@ async function measureOps(device, side) {
       results[entry.name] = { ...results[entry.name], ...entry.result };
       say(`${device}, ${side}: ${entry.name}: ${describe(entry.result)}`);
     };
-    const { problem } = await runChild(process.execPath, [script('runOps.mjs'), device, side, String(first)], {
-      onEntry,
-    });
+    const args = [script('runOps.mjs'), device, side, String(first), String(forMs), pick];
+    const { problem } = await runChild(process.execPath, args, { onEntry });
     if (problem && !current)
       throw new Error(`[bench] ${device}, ${side}: expected the device to start, got: ${problem}`);
     if (problem) {

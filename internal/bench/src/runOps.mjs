@@ -1,9 +1,10 @@
-// Times the ops of one device. Args: device, `muse` or `stock`, number of the first case. Reports each case by itself, its
-// start too: one that ends the process does not take the others along.
+// Times the ops of one device. Args: device, `muse` or `stock`, number of the first case, for how many ms each is repeated,
+// `median` or `least` of the repeats. Reports each case by itself, its start too: one that ends the process does not take the
+// others along.
 import { opCases } from './opCases.mjs';
-import { medianMs, reason, report, startDevice } from './startDevice.mjs';
+import { reason, report, sortedMs, startDevice } from './startDevice.mjs';
 
-const [device, side, first] = process.argv.slice(2);
+const [device, side, first, forMs, pick] = process.argv.slice(2);
 const backend = await startDevice(device, side);
 const { tf } = backend;
 const cases = opCases(backend);
@@ -13,7 +14,8 @@ for (const [index, { name, inputs, run }] of cases.entries()) {
   const attempt = async (key, step) => {
     let result;
     try {
-      result = { [`${key}Ms`]: await medianMs(tf, step) };
+      const sorted = await sortedMs(tf, step, { forMs: Number(forMs) });
+      result = { [`${key}Ms`]: sorted[pick === 'least' ? 0 : sorted.length >> 1] };
     } catch (error) {
       // What stock tfjs can't do on this device is part of the result.
       result = { [`${key}Error`]: reason(error) };

@@ -34,10 +34,10 @@ export async function startDevice(device, side) {
 }
 
 /**
- * Median of repeated runs after a warm-up, in ms: at least one, and no new one after `forMs`. `step` returns tensors; the
- * first is waited for, all are disposed.
+ * Times of repeated runs after a warm-up, in ms, the least first: at least one, and no new one after `forMs`. `step` returns
+ * tensors; the first is waited for, all are disposed.
  */
-export async function medianMs(tf, step, { forMs = 1200, atMost = 40 } = {}) {
+export async function sortedMs(tf, step, { forMs, atMost = 40 }) {
   const times = [];
   const until = performance.now() + forMs;
   for (let i = 0; i < 2 || (performance.now() < until && i < atMost); i++) {
@@ -47,7 +47,12 @@ export async function medianMs(tf, step, { forMs = 1200, atMost = 40 } = {}) {
     times.push(performance.now() - start);
     tf.dispose(outputs);
   }
-  const sorted = times.slice(1).sort((a, b) => a - b);
+  return times.slice(1).sort((a, b) => a - b);
+}
+
+/** Median of repeated runs. */
+export async function medianMs(tf, step, options) {
+  const sorted = await sortedMs(tf, step, options);
   return sorted[sorted.length >> 1];
 }
 

@@ -1,0 +1,3 @@
+import { museVitest } from '../../vitest.shared.ts';
+
+export default museVitest({ include: ['src/**/*.test.mjs'] });
