@@ -6,10 +6,8 @@
  *   node internal/bench/src/hostTime.mjs [--model amused-256] [--rows 2] [--adapter null] [--rounds 15]
  */
 import { parseArgs } from 'node:util';
-import { createBackend, referenceOps } from '@muse/backend';
-import { memoryShape } from '@muse/checkpoint';
-import * as models from '@muse/masked-transformer';
-import { create, globals } from 'webgpu';
+import { referenceOps } from '@muse/backend';
+import { makeForward, startWebgpu } from './makeForward.mjs';
 
 const { values: args } = parseArgs({
   options: {
@@ -19,12 +17,9 @@ const { values: args } = parseArgs({
     rounds: { type: 'string', default: '15' },
   },
 });
-const [B, T, rounds] = [Number(args.rows), 77, Number(args.rounds)];
+const [B, rounds] = [Number(args.rows), Number(args.rounds)];
 
-Object.assign(globalThis, globals);
-const gpu = create(args.adapter === 'default' ? [] : [`backend=${args.adapter}`]);
-Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
-const backend = await createBackend({ device: 'webgpu' });
+const backend = await startWebgpu(args.adapter);
 const { tf } = backend;
 
 let numDispatches = 0;
@@ -38,27 +33,7 @@ Object.getPrototypeOf(tfjs).recordAndSubmit = function (...call) {
 // On the null backend a buffer holds what memory held: nothing to compare a plan's first run by.
 if (args.adapter === 'null') Object.getPrototypeOf(tfjs).read = async () => new Float32Array(1);
 
-const isUvit = args.model.startsWith('amused');
-const config = isUvit ? models.resolveUViTConfig(args.model) : models.resolveMaskedTransformerConfig(args.model);
-const specs = isUvit ? models.uvitParameters(config) : models.maskedTransformerParameters(config);
-// The null backend gives no more than 256 MiB: weights of one shape share a buffer, which no command minds.
-const byShape = new Map();
-const parameters = new Map(
-  specs.map((spec) => {
-    const shape = memoryShape(spec);
-    if (!byShape.has(shape.join())) byShape.set(shape.join(), tf.fill(shape, 0.01));
-    return [spec.name, byShape.get(shape.join())];
-  }),
-);
-const textEmbeds = tf.fill([B, T, config.textDim], 0.01);
-const given = isUvit
-  ? {
-      textEmbeds,
-      pooledEmbeds: tf.fill([B, config.pooledTextDim], 0.01),
-      microConditioning: Array.from({ length: B }, () => [512, 512, 0, 0, 6]),
-    }
-  : { textEmbeds, textMask: tf.ones([B, T]) };
-const ids = tf.fill([B, config.latentSize ** 2], 1, 'int32');
+const { config, numParameters, given, ids, transformerOf } = makeForward(backend, args.model, { numRows: B });
 const values = new Int32Array(ids.size).fill(1);
 
 const idle = () => backend.checkErrors();
@@ -85,7 +60,6 @@ async function time(step) {
 
 const print = (line) => process.stdout.write(`${line}\n`);
 const numbers = (count) => count.toLocaleString('en');
-const numParameters = specs.reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0);
 print(`${args.model}: ${numbers(numParameters)} parameters, ${B} rows of ${config.latentSize ** 2} tokens`);
 print(`${backend.capabilities.description} (${args.adapter}), Node ${process.version}\n`);
 print('| ops | | GPU commands | processor ms | ms on the clock, median (least) | MB between commands |');
@@ -94,9 +68,7 @@ for (const [name, ops] of [
   ['plain', referenceOps],
   ['fused', backend.ops],
 ]) {
-  const transformer = isUvit
-    ? new models.UViT({ ...backend, ops }, config, parameters)
-    : new models.MaskedTransformer({ ...backend, ops }, config, parameters);
+  const transformer = transformerOf(ops);
   const prepared = transformer.prepare(given);
   const row = (kind, count, { processor, clock, least }, bytes) =>
     print(
