@@ -108,6 +108,7 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
         `expected the device webgpu for weights of ${packed}, got ${name}`,
       );
     },
+    widenFloats: device.widenFloats,
     async dispose() {
       if (isDisposed) return;
       isDisposed = true;

@@ -23,6 +23,12 @@ export interface Checkpoint {
    * @param into of floats: takes the rows' values, as many as there are, and is then `data`
    */
   readRows(name: string, start: number, count: number, into?: Float32Array): Promise<TensorData>;
+  /**
+   * A tensor's bytes as they stand in the file. Absent, or nothing, where its values are not the file's own.
+   *
+   * @param into of the tensor's size: may take the bytes, and is then the result
+   */
+  readBytes?(name: string, into?: Uint8Array): Promise<Uint8Array> | undefined;
   close(): Promise<void>;
 }
 
@@ -70,6 +76,10 @@ async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
     async read(name) {
       const { dtype, shape, sizeBytes, offset } = entry(name);
       return { dtype, shape, data: decodeTensor(dtype, await readExactly(source, offset, sizeBytes)) };
+    },
+    async readBytes(name, into) {
+      const { sizeBytes, offset } = entry(name);
+      return readExactly(source, offset, sizeBytes, into);
     },
     async readRows(name, start, count, into) {
       const { dtype, shape, sizeBytes, offset } = entry(name);

@@ -158,3 +158,48 @@ test('gives back what it loaded when a later tensor is bad', async () => {
   await expect(load(tensors, [spec('a', [2]), spec('b', [1])])).rejects.toThrow('tensor b');
   expect(backend.tf.memory().numTensors).toBe(before);
 });
+
+test('large tensors have the same values on tensorflow, which widens them itself, and nothing is left behind', async ({
+  skip,
+}) => {
+  const tensorflow = await createBackend({ device: 'tensorflow' }).catch((error: unknown) => {
+    if (process.env.MUSE_REQUIRE_DEVICES?.includes('tensorflow')) throw error;
+    return skip('no tensorflow');
+  });
+  try {
+    const { tf, widenFloats } = tensorflow;
+    expect(widenFloats).toBeDefined();
+    const before = tf.memory().numTensors;
+    const shape = [32, 16, 16, 9];
+    // Multiples of 1/64 up to 8 have 9 bits: bf16's 8 round them, f16 and f32 hold them.
+    const data = Float32Array.from({ length: 32 * 16 * 16 * 9 }, (_, i) => ((i % 1021) - 510) / 64);
+    for (const dtype of ['F32', 'F16', 'BF16'] as const) {
+      for (const layout of ['none', 'conv'] as const) {
+        const checkpoint = await opened({ w: { dtype, shape, data } });
+        const { data: read } = await checkpoint.read('w');
+        const expected = tf.tidy(() => {
+          const tensor = tf.tensor(read as Float32Array, shape);
+          return layout === 'conv' ? tf.transpose(tensor, [2, 3, 1, 0]) : tensor;
+        });
+        const parameters = await loadParameters(tensorflow, checkpoint, [spec('w', shape, layout)]);
+        expect(parameters.get('w')!.shape).toEqual(expected.shape);
+        const [got, wanted] = await Promise.all([parameters.get('w')!.data(), expected.data()]);
+        expect(got.findIndex((value, i) => value !== wanted[i])).toBe(-1);
+        tf.dispose([expected, parameters.get('w')!]);
+      }
+    }
+    data[70_000] = Number.NEGATIVE_INFINITY;
+    for (const dtype of ['F32', 'F16', 'BF16'] as const) {
+      const checkpoint = await opened({ w: { dtype, shape, data } });
+      await expect(loadParameters(tensorflow, checkpoint, [spec('w', shape)])).rejects.toThrow(
+        'expected finite values in tensor w, got -Infinity at 70000 of 73728',
+      );
+      const parameters = await loadParameters(tensorflow, checkpoint, [spec('w', shape)], { allowNonFinite: true });
+      expect((await parameters.get('w')!.data())[70_000]).toBe(Number.NEGATIVE_INFINITY);
+      parameters.get('w')!.dispose();
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  } finally {
+    await tensorflow.dispose();
+  }
+});

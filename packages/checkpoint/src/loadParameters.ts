@@ -1,6 +1,7 @@
 import { type Backend, WeightError } from '@muse/backend';
+import type { Tensor } from '@tensorflow/tfjs';
 import type { Checkpoint } from './checkpoint.js';
-import { memoryShape, type ParameterSpec, type Parameters } from './parameters.js';
+import { memoryShape, type ParameterSpec, type Parameters, toMemoryPermutation } from './parameters.js';
 import { memoryRows, placeRows } from './placeRows.js';
 import { readFloats } from './readFloats.js';
 import { elementCount, isFloat, type TensorData } from './tensorData.js';
@@ -30,7 +31,16 @@ export async function loadParameters(
   checkSpecs(name, checkpoint, specs);
   const loaded: Parameters = new Map();
   try {
-    await loadFloats(backend, checkpoint, specs, loaded, { label: name, allowNonFinite });
+    const options = { label: name, allowNonFinite };
+    const floats = specs.filter((spec) => !isInteger(spec));
+    await widenOnDevice(backend, checkpoint, floats, loaded, options);
+    await loadFloats(
+      backend,
+      checkpoint,
+      floats.filter((spec) => !loaded.has(spec.name)),
+      loaded,
+      options,
+    );
     for (const spec of specs.filter(isInteger)) {
       const values = toInt32(name, spec.name, await checkpoint.read(spec.name));
       loaded.set(spec.name, backend.tf.tensor(values, memoryShape(spec), 'int32'));
@@ -45,15 +55,80 @@ export async function loadParameters(
 
 const isInteger = ({ dtype }: ParameterSpec) => dtype === 'int32';
 
+interface FloatOptions {
+  readonly label: string;
+  readonly allowNonFinite: boolean;
+}
+
+/** Below this a tensor is read together with its neighbours. */
+const LARGE_VALUES = 2 ** 16;
+const deviceDtypes = { F32: 'f32', F16: 'f16', BF16: 'bf16' } as const;
+
+/** Large tensors, where the device takes a file's bytes as they are: one is read while that before it is worked on. */
+async function widenOnDevice(
+  backend: Backend,
+  checkpoint: Checkpoint,
+  specs: readonly ParameterSpec[],
+  loaded: Parameters,
+  options: FloatOptions,
+): Promise<void> {
+  const { tf, widenFloats } = backend;
+  if (!widenFloats) return;
+  const byName = new Map(specs.map((spec) => [spec.name, spec]));
+  const inFileOrder = checkpoint.names.flatMap((name) => byName.get(name) ?? []);
+  const large = inFileOrder.filter(({ shape }) => elementCount(shape) >= LARGE_VALUES && elementCount(shape) % 2 === 0);
+  // Two take turns: one is worked on while the other is filled.
+  const memory = [new ArrayBuffer(), new ArrayBuffer()];
+  const read = (turn: number) => {
+    const spec = large[turn];
+    if (!spec) return undefined;
+    const { sizeBytes } = checkpoint.info(spec.name);
+    if (memory[turn % 2]!.byteLength < sizeBytes) memory[turn % 2] = new ArrayBuffer(sizeBytes);
+    const bytes = checkpoint.readBytes?.(spec.name, new Uint8Array(memory[turn % 2]!, 0, sizeBytes));
+    // Should it fail while the tensor before it is worked on, it's told when its turn comes.
+    bytes?.catch(() => {});
+    return bytes;
+  };
+  let next = read(0);
+  try {
+    for (const [i, spec] of large.entries()) {
+      const bytes = await next;
+      next = read(i + 1);
+      if (!bytes) continue;
+      const dtype = deviceDtypes[checkpoint.info(spec.name).dtype as keyof typeof deviceDtypes];
+      const tensor = tf.tidy(() => {
+        const values = widenFloats(bytes, dtype, spec.shape);
+        const axes = toMemoryPermutation(spec.layout);
+        return axes ? tf.transpose(values, axes) : values;
+      });
+      loaded.set(spec.name, tensor);
+      if (options.allowNonFinite) continue;
+      // x − x is 0 for finite x and NaN for all others.
+      const [sum] = await readAndDispose(tf.tidy(() => tf.sum(tf.sub(tensor, tensor))));
+      if (sum === 0) continue;
+      // To say which and where.
+      for await (const _ of readFloats(checkpoint, [spec.name], options));
+    }
+  } finally {
+    await next?.catch(() => {});
+  }
+}
+
+async function readAndDispose(tensor: Tensor): Promise<Float32Array> {
+  const values = await tensor.data<'float32'>();
+  tensor.dispose();
+  return values;
+}
+
 /** In the order of their bytes, as disks and networks want it. */
 async function loadFloats(
   backend: Backend,
   checkpoint: Checkpoint,
   specs: readonly ParameterSpec[],
   loaded: Parameters,
-  options: { readonly label: string; readonly allowNonFinite: boolean },
+  options: FloatOptions,
 ): Promise<void> {
-  const wanted = new Map(specs.filter((spec) => !isInteger(spec)).map((spec) => [spec.name, spec]));
+  const wanted = new Map(specs.map((spec) => [spec.name, spec]));
   const names = checkpoint.names.filter((tensor) => wanted.has(tensor));
   /** Values in memory layout, of the tensors that are being read. */
   const memory = new Map<string, Float32Array>();

@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { Capabilities, DeviceName, ModelDtype } from '../backend.js';
+import type { Backend, Capabilities, DeviceName, ModelDtype } from '../backend.js';
 import type { PackedDtype } from '../kernels/webgpu/packedWeights.js';
 import type { BasicOps, ComposedOps } from '../ops/ops.js';
 import type { Plan, TensorFunction } from '../plan/plan.js';
@@ -55,6 +55,8 @@ export interface RunningDevice {
   capture?(fn: TensorFunction, inputs: readonly Tensor[]): Promise<Plan>;
   /** @see Backend.packWeight; absent where weights are f32 only. */
   packWeight?(weight: Tensor, dtype: PackedDtype): Tensor;
+  /** @see Backend.widenFloats */
+  readonly widenFloats?: Backend['widenFloats'];
   /** Gives memory back; the device can be started again. */
   stop(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { fixTensorflowKernels } from '../kernels/tensorflow/fixTensorflowKernels
 import { groupNorm } from '../kernels/tensorflow/groupNorm.js';
 import { referenceOps } from '../ops/referenceOps.js';
 import { bfloat16Ops } from '../tensorflow/bfloat16Ops.js';
+import { widenFloats } from '../tensorflow/widenFloats.js';
 import type { Device } from './device.js';
 import { platform } from './platform/node.js';
 import type { TensorflowLibrary } from './platform/platform.js';
@@ -39,6 +40,7 @@ export const tensorflowDevice: Device = {
       dtypes: ['f32', 'bf16'],
       ops,
       bfloat16Ops: { ...ops, ...bfloat16Ops },
+      widenFloats,
       checkErrors: async () => {},
       stop: async () => shutDown('tensorflow'),
     };

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 /** TensorFlow's numbers of its data types (types.proto). */
-export const TfDataType = { float32: 1, int32: 3, bfloat16: 14 } as const;
+export const TfDataType = { float32: 1, int32: 3, bfloat16: 14, half: 19 } as const;
 export type TfDataType = (typeof TfDataType)[keyof typeof TfDataType];
 
 type AttributeValue = string | number | boolean | readonly number[];
@@ -67,7 +67,8 @@ export function fromBfloat16(x: tf.Tensor): tf.Tensor {
   return cast(x, TfDataType.bfloat16, TfDataType.float32);
 }
 
-function cast(x: tf.Tensor, from: TfDataType, to: TfDataType): tf.Tensor {
+/** From one float type to another, rounded to the nearest. */
+export function cast(x: tf.Tensor, from: TfDataType, to: TfDataType): tf.Tensor {
   const attributes: Attribute[] = [
     ['SrcT', 'TYPE', from],
     ['DstT', 'TYPE', to],

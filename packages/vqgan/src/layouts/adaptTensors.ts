@@ -53,6 +53,7 @@ export function adaptTensors(
       return { ...info, shape: adapted(name) ?? info.shape };
     },
     read,
+    readBytes: (name, into) => (supplied.has(name) || adapted(name) ? undefined : checkpoint.readBytes?.(name, into)),
     async readRows(name, start, count, into) {
       const values = supplied.get(name);
       const shape = values ? wanted.get(name)!.shape : adapted(name);
