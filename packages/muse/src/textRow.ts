@@ -20,3 +20,8 @@ export function textRow({ backend: { tf }, textEncoder }: TextParts, text?: stri
   const { maxLength, dModel } = textEncoder.config;
   return { textEmbeds: tf.zeros([1, maxLength, dModel]), textMask: tf.zeros([1, maxLength]) };
 }
+
+export function disposeRow({ textEmbeds, textMask }: Conditioning): void {
+  textEmbeds.dispose();
+  textMask.dispose();
+}

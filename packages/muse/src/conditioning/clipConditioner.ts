@@ -29,7 +29,10 @@ export function clipConditioner(parts: AmusedParts): Conditioner {
       tf.dispose([penultimate, last, projected]);
     }
   };
-  const unconditional = new Lazy(() => prepareRow('', usualMicro));
+  const unconditional = new Lazy(
+    () => prepareRow('', usualMicro),
+    (row) => row.dispose(),
+  );
   return {
     microConditioning: usual,
     checkText: (place, name, text) => checkText(place, name, text, { tokenizer: textEncoder.tokenizer!, maxLength }),

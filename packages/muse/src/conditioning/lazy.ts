@@ -4,9 +4,9 @@ export class Lazy<T> {
   readonly #free: (value: T) => void;
   #value?: T;
 
-  constructor(make: () => T, ...[free]: T extends { dispose(): void } ? [] : [free: (value: T) => void]) {
+  constructor(make: () => T, free: (value: T) => void) {
     this.#make = make;
-    this.#free = free ?? ((value) => (value as { dispose(): void }).dispose());
+    this.#free = free;
   }
 
   get(): T {

@@ -2,7 +2,7 @@ import type { Conditioning, PreparedConditioning, PreparedSuperRes } from '@muse
 import { checkText } from '../checkText.js';
 import type { T5Parts } from '../museParts.js';
 import { PreparedRows } from '../preparedRows.js';
-import { textRow } from '../textRow.js';
+import { disposeRow, textRow } from '../textRow.js';
 import type { Conditioner } from './conditioner.js';
 import { Lazy } from './lazy.js';
 
@@ -14,21 +14,21 @@ export function t5Conditioner(parts: T5Parts): Conditioner {
   const { backend, textEncoder, transformer, superRes } = parts;
   const { tf } = backend;
   const { maxLength } = textEncoder.config;
-  const unconditional = new Lazy(() => {
-    const row = textRow(parts);
-    const prepared = transformer.prepare(row);
-    tf.dispose([row.textEmbeds, row.textMask]);
-    return prepared;
-  });
+  const unconditional = new Lazy(
+    () => {
+      const row = textRow(parts);
+      const prepared = transformer.prepare(row);
+      disposeRow(row);
+      return prepared;
+    },
+    (prepared) => prepared.dispose(),
+  );
   return {
     checkText: (place, name, text) => checkText(place, name, text, { tokenizer: textEncoder.tokenizer!, maxLength }),
     encode: (text) => textEncoder.encode([text]),
     prepare({ prompt, negativePrompt }) {
       const own = [prompt, negativePrompt].map((text) => {
-        return new Lazy(
-          () => textRow(parts, text),
-          ({ textEmbeds, textMask }) => tf.dispose([textEmbeds, textMask]),
-        );
+        return new Lazy(() => textRow(parts, text), disposeRow);
       });
       const [promptRow, negativeRow] = own as [Lazy<Conditioning>, Lazy<Conditioning>];
       const base = new PreparedRows<PreparedConditioning>({

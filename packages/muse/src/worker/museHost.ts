@@ -3,7 +3,7 @@ import { createMuse, type Muse } from '../muse.js';
 import { isAmused, loadMuseParts, type MuseParts } from '../museParts.js';
 import type { LoadProgress } from '../progress.js';
 import { Runtime } from '../runtime.js';
-import { textRow } from '../textRow.js';
+import { disposeRow, textRow } from '../textRow.js';
 import type { CallPort } from './callPort.js';
 import { inspectModel } from './inspectModel.js';
 import { type ModelSource, openSource, peekSource } from './modelSource.js';
@@ -133,7 +133,7 @@ export class MuseHost {
       return { weights: values, shape: [S, T], pieces: tokenizer.pieces(tokenizer.encode(prompt, { maxLength: T })) };
     } finally {
       prepared.dispose();
-      tf.dispose([row.textEmbeds, row.textMask]);
+      disposeRow(row);
     }
   }
 
