@@ -51,5 +51,10 @@ export function opCases({ tf, ops }) {
         );
       },
     },
+    {
+      name: 'groupNorm 128²·128, one image',
+      inputs: [random(1, 128, 128, 128), random(128), random(128)],
+      run: (x, w, b) => ops.groupNorm(x, w, b, 32),
+    },
   ];
 }
