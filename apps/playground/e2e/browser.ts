@@ -1,35 +1,29 @@
-import { existsSync } from 'node:fs';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { describeInBrowser as describeBrowser } from '@muse/test-utils/browser';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { expect } from 'vitest';
 
-/** Debian's Chromium, or the browser that is named. */
-const executablePath = process.env.MUSE_CHROMIUM ?? '/usr/bin/chromium';
+export { softwareGpu } from '@muse/test-utils/browser';
 
-/** WebGPU on the processor: headless Chromium has no other adapter. */
-export const softwareGpu = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
-
-/** A suite in a real browser. Without one it is skipped, but where all devices are required. */
+/** A suite in a real browser, whose visitors' pages are watched. */
 export function describeInBrowser(name: string, args: readonly string[], suite: (launched: Launched) => void): void {
-  const isThere = existsSync(executablePath);
-  if (!isThere && process.env.MUSE_REQUIRE_DEVICES) throw new Error(`no Chromium at ${executablePath}`);
-  describe.skipIf(!isThere)(isThere ? name : `${name} (skipped: no Chromium at ${executablePath})`, () => {
-    const launched = new Launched();
-    beforeAll(async () => {
-      // Root, as in CI, has no sandbox.
-      const noSandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-      launched.browser = await chromium.launch({ executablePath, args: [...noSandbox, ...args] });
-    });
-    afterAll(() => launched.browser?.close());
-    suite(launched);
-  });
+  describeBrowser(name, args, (browser) => suite(new Launched(browser)));
 }
 
 export class Launched {
-  browser: Browser | undefined;
+  readonly #browser: () => Browser;
+
+  constructor(browser: () => Browser) {
+    this.#browser = browser;
+  }
+
+  /** Inside tests and hooks only. */
+  get browser(): Browser {
+    return this.#browser();
+  }
 
   /** A visitor: nothing cached. Errors in the page fail the test that looks at them. */
   async visit(url: string, context?: BrowserContext): Promise<Visit> {
-    const own = context ?? (await this.browser!.newContext({ viewport: { width: 1280, height: 900 } }));
+    const own = context ?? (await this.browser.newContext({ viewport: { width: 1280, height: 900 } }));
     await own.grantPermissions(['clipboard-read', 'clipboard-write']);
     const page = await own.newPage();
     page.setDefaultTimeout(240_000);

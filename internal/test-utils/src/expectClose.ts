@@ -1,5 +1,4 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { expect } from 'vitest';
 import type { Tolerance } from './tolerances.js';
 
 type Numbers = ArrayLike<number>;
@@ -11,7 +10,9 @@ type Numbers = ArrayLike<number>;
  */
 export function expectClose(actual: Numbers, expected: Numbers, tolerance: Tolerance | number, what = 'values'): void {
   const { absolute, relative } = typeof tolerance === 'number' ? { absolute: tolerance, relative: 0 } : tolerance;
-  expect(actual.length, `number of ${what}`).toBe(expected.length);
+  if (actual.length !== expected.length) {
+    throw new Error(`${what}: expected ${expected.length} numbers, got ${actual.length}`);
+  }
   let worst = { index: -1, excess: 0 };
   for (let index = 0; index < expected.length; index++) {
     const [got, wanted] = [actual[index]!, expected[index]!];
@@ -22,7 +23,7 @@ export function expectClose(actual: Numbers, expected: Numbers, tolerance: Toler
   }
   if (worst.index < 0) return;
   const { index, excess } = worst;
-  expect.fail(
+  throw new Error(
     `${what}: at index ${index} expected ${expected[index]}, got ${actual[index]}, ${excess} beyond the tolerance ` +
       `(absolute ${absolute}, relative ${relative})`,
   );
@@ -35,6 +36,8 @@ export async function expectTensorClose(
   tolerance: Tolerance | number,
   what = 'values',
 ): Promise<void> {
-  expect(actual.shape, `shape of ${what}`).toEqual([...expected.shape]);
+  if (String(actual.shape) !== String(expected.shape)) {
+    throw new Error(`${what}: expected shape [${expected.shape}], got [${actual.shape}]`);
+  }
   expectClose(await actual.data(), expected.data, tolerance, what);
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Backend } from '@muse/backend';
 import type { Tensor } from '@tensorflow/tfjs';
 
@@ -8,10 +7,9 @@ export interface Golden {
 }
 
 /** Tensors of a small safetensors file by name. A reader of its own, as @muse/checkpoint's is under test itself. */
-export function loadGolden(path: string): Map<string, Golden> {
-  const file = readFileSync(path);
-  const headerSize = Number(file.readBigUInt64LE(0));
-  const header = JSON.parse(file.toString('utf8', 8, 8 + headerSize)) as Record<
+export function parseGolden(file: Uint8Array): Map<string, Golden> {
+  const headerSize = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + headerSize))) as Record<
     string,
     { dtype: string; shape: number[]; data_offsets: [number, number] }
   >;
@@ -19,7 +17,7 @@ export function loadGolden(path: string): Map<string, Golden> {
   for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const bytes = file.subarray(8 + headerSize + offsets[0], 8 + headerSize + offsets[1]);
-    golden.set(name, { shape, data: decode(dtype, new Uint8Array(bytes).buffer) });
+    golden.set(name, { shape, data: decode(dtype, new Uint8Array(bytes).buffer) }); // a copy, as it must be aligned
   }
   return golden;
 }
@@ -28,7 +26,7 @@ function decode(dtype: string, buffer: ArrayBuffer): Float32Array | Int32Array {
   if (dtype === 'F32') return new Float32Array(buffer);
   if (dtype === 'I32') return new Int32Array(buffer);
   if (dtype === 'I64') return Int32Array.from(new BigInt64Array(buffer), Number);
-  throw new Error(`[test-utils] loadGolden: expected F32, I32 or I64, got ${dtype}`);
+  throw new Error(`[test-utils] parseGolden: expected F32, I32 or I64, got ${dtype}`);
 }
 
 /** A golden as a tensor. The caller disposes. */

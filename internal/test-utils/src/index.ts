@@ -1,5 +1,3 @@
+export * from './checks.js';
 export { type BackendSuite, type DescribeBackendsOptions, describeBackends } from './describeBackends.js';
-export { expectClose, expectTensorClose } from './expectClose.js';
-export { expectNoLeaks } from './expectNoLeaks.js';
-export { type Golden, goldenTensor, loadGolden } from './golden.js';
-export { type Tolerance, tolerances } from './tolerances.js';
+export { loadGolden } from './loadGolden.js';
