@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { EditFlags, InpaintFlags, MaskFreeFlags, OutpaintFlags, VariationsFlags } from './commands/edits.js';
 import {
   addDecodeOptions,
@@ -15,6 +15,8 @@ import { box, integerFrom, share, unitInterval } from './values.js';
 
 const IMAGE = 'PNG, JPEG, WebP, AVIF, GIF, TIFF or SVG, of any size';
 const PRESERVE = 'keep the pixels under tokens that stay as they were';
+const NO_DECODING =
+  'It says which masked tokens are decided when; edit masks a random few at a time and decides all of them: see --iterations, --remask-ratio and --strength.';
 
 /** The commands that make images from an image. */
 export function addEditCommands(program: Command, context: CommandContext): void {
@@ -91,9 +93,11 @@ function addEdit(program: Command, context: CommandContext): void {
     .description('Changes an image to what the prompt says, a few tokens at a time, without a mask.')
     .argument('<prompt>', 'what the image is to show')
     .option('--strength <s>', 'share of the iterations to run, above 0 and at most 1 (default: 1)', share)
-    .option('--iterations <n>', 'iterations at strength 1 (default: 100)', integerFrom(1))
+    .option('--iterations <n>', 'iterations at strength 1, also: --steps (default: 100)', integerFrom(1))
+    .addOption(new Option('--steps <n>').argParser(integerFrom(1)).hideHelp())
     .option('--remask-ratio <r>', 'share of the tokens that an iteration samples anew (default: 0.08)', share)
     .option('--preserve-outside', PRESERVE);
+  for (const option of ['--order', '--mask-schedule', '--choice-temperature']) refuse(command, option, NO_DECODING);
   addShared(command, 'edit', { isIterative: true })
     .addHelpText(
       'after',
@@ -106,6 +110,14 @@ Examples:
       const { edit } = await import('./commands/edits.js');
       await edit(image, prompt, flags, context);
     });
+}
+
+/** An option that others have and that would mean nothing here: says why instead of passing for a mistyped one. */
+function refuse(command: Command, option: string, why: string): void {
+  const parse = () => {
+    throw new InvalidArgumentError(why);
+  };
+  command.addOption(new Option(`${option} <x>`).argParser(parse).hideHelp());
 }
 
 function addVariations(program: Command, context: CommandContext): void {

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { GenerateFlags } from './commands/generateJob.js';
 import {
   addDecodeOptions,
@@ -7,7 +7,6 @@ import {
   addMicroConditioning,
   addMoreOutput,
   addSuperResOptions,
-  notEmpty,
 } from './options.js';
 import type { Io } from './terminal/io.js';
 
@@ -24,9 +23,6 @@ export function addGenerate(program: Command, io: Io, signal: AbortSignal): void
   command.optionsGroup('Sampling (by default as the model wants it):');
   addDrawOptions(addDecodeOptions(command));
   addMoreOutput(addMicroConditioning(addSuperResOptions(command)))
-    .addOption(
-      new Option('--tokens <ids.json>', 'the token ids after every step, one file per image').argParser(notEmpty),
-    )
     .addHelpText(
       'after',
       `

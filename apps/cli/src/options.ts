@@ -115,6 +115,9 @@ export function addMoreOutput(command: Command): Command {
     .option('--grid', 'one sheet of all images as well')
     .option('--steps-gif', 'an animation of the steps of each image as well')
     .option('--steps-strip', 'a PNG strip of the steps of each image as well')
+    .addOption(
+      new Option('--tokens <ids.json>', 'the token ids after every step, one file per image').argParser(notEmpty),
+    )
     .option('--json', 'a report on stdout for programs')
     .option('-q, --quiet', 'no progress')
     .option('--no-picture', 'do not show the image in the terminal');

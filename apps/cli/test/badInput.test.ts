@@ -116,7 +116,11 @@ describe('what is wrong is said in one line, with exit code 2, and nothing is wr
     [['edit', 'image.png', ''], 'the prompt is empty'],
     [['edit', 'image.png', 'a cat', '--strength', '0'], 'Expected a number above 0 and at most 1.'],
     [['edit', 'image.png', 'a cat', '--iterations', '0'], 'Expected an integer of at least 1.'],
-    [['edit', 'image.png', 'a cat', '--steps', '3'], "unknown option '--steps'"],
+    [['edit', 'image.png', 'a cat', '--steps', '3', '--iterations', '4'], 'give one, got 3 and 4'],
+    [['edit', 'image.png', 'a cat', '--order', 'halton'], 'edit masks a random few at a time and decides all of them'],
+    [['edit', 'image.png', 'a cat', '--mask-schedule', 'cosine'], 'see --iterations, --remask-ratio and --strength'],
+    [['edit', 'image.png', 'a cat', '--choice-temperature', '1'], 'It says which masked tokens are decided when'],
+    [['edit', 'image.png', 'a cat', '--tokens', 'absent/ids.json'], '--tokens: there is no folder'],
     [['edit', 'not-an-image.png', 'a cat'], 'got something else or a damaged one'],
     [['variations', 'image.png', '--strength', '1.1'], 'Expected a number in [0, 1].'],
     [['variations', 'image.png', '--strength', '-0.1'], 'Expected a number in [0, 1].'],
@@ -128,6 +132,7 @@ describe('what is wrong is said in one line, with exit code 2, and nothing is wr
     [['decode-tokens', 'odd.json'], 'odd.json: expected { "grid": [h, w]'],
     [['decode-tokens', 'not-an-image.png'], 'not-an-image.png is no JSON file'],
     [['decode-tokens', 'ids.json', '--step', '2'], 'ids.json has 1 step'],
+    [['decode-tokens', 'ids.json', '--window', '2'], '--window 2: ids.json has 1 window'],
   ])('%j', async (args, message) => expect(await refused(args)).toContain(message));
 
   it.each([

@@ -312,6 +312,62 @@ describe('all that make images of an image', () => {
     expect((await readFile(here('taken.png'))).equals(before)).toBe(false);
   });
 
+  const tokens = async (name: string) => JSON.parse(await readFile(here(name), 'utf8'));
+
+  it.each([
+    ['inpaint', ['--box', '4,4,8,8', '--steps', '3'], 3],
+    ['edit', ['--steps', '4', '--strength', '0.5'], 2],
+    ['variations', ['--strength', '0.5', '--steps', '3'], 3],
+    ['variations', ['--strength', '0'], 1],
+  ])('save the tokens of each step: %s %j', async (verb, own, numSteps) => {
+    const image = await place('square.png', picture(16, 16));
+    const files = ['--tokens', 'square.json', '--output', 'square-made.png', '--force'];
+    await done([verb, 'square.png', 'a cat', '--seed', '1', ...own, ...files]);
+    const { region, grid, steps } = await tokens('square.json');
+    expect({ region, grid }).toEqual({ region: [0, 0, 16, 16], grid: [8, 8] });
+    expect(steps).toHaveLength(numSteps);
+    const masked = steps.map((ids: number[]) => ids.filter((id) => id === 13).length);
+    expect(masked.at(-1)).toBe(0);
+    if (verb === 'inpaint') expect(masked[0]).toBeGreaterThan(masked[1]);
+    await done(['decode-tokens', 'square.json', '--output', 'square-decoded.png', '--force']);
+    const [made, decoded] = [await read('square-made.png'), await read('square-decoded.png')];
+    // The last step is the image; of inpaint within the box, less its seam.
+    const differences = differing(decoded, made);
+    if (verb !== 'inpaint') expect(differences).toEqual([]);
+    else expect(differences.every(([x, y]) => x < 6 || x >= 10 || y < 6 || y >= 10)).toBe(true);
+    expect(differing(image, made).length).toBeGreaterThan(0);
+  });
+
+  it('save the tokens of both stages, and of each window of an image that grows', async () => {
+    await place('narrow.png', picture(16, 16));
+    const stages = ['--model', work.cascade, '--steps', '2', '--seed', '1'];
+    const both = ['--super-res-steps', '1', ...stages];
+    await done(['outpaint', 'narrow.png', 'a cat', '--right', '16', '--tokens', 'grown.json', ...both]);
+    const { windows } = await tokens('grown.json');
+    expect(windows.length).toBeGreaterThan(1);
+    for (const { region, grid, steps, superRes } of windows) {
+      expect(region.slice(1)).toEqual([0, 16, 16]);
+      expect([grid, superRes.grid]).toEqual([
+        [8, 8],
+        [16, 16],
+      ]);
+      expect([steps.length, superRes.steps.length]).toEqual([2, 1]);
+    }
+    expect(windows.at(-1).region[0]).toBe(16);
+    const decode = ['decode-tokens', 'grown.json', '--model', work.cascade, '--window', '1', '--output', 'window.png'];
+    await done(decode);
+    expect(await read('window.png')).toMatchObject({ width: 32, height: 32 });
+    // The base's are the image's own; two images get a file each.
+    const two = ['--count', '2', '--tokens', 'fine.json'];
+    await done(['upscale', 'narrow.png', 'a cat', ...two, ...stages]);
+    await done(['encode-image', 'narrow.png', '--model', work.cascade, '--output', 'coarse.json']);
+    for (const seed of [1, 2]) {
+      const { steps, superRes } = await tokens(`fine-narrow-upscale-${seed}.json`);
+      expect(steps).toEqual((await tokens('coarse.json')).steps);
+      expect(superRes.steps).toHaveLength(2);
+    }
+  });
+
   it('are not repeated by generate --from, which says why', async () => {
     await place('source.png', picture(16, 16));
     await done(['variations', 'source.png', '--seed', '1', '--steps', '1']);

@@ -1,10 +1,19 @@
 import { basename, relative } from 'node:path';
-import type { GeneratedImage, GenerationStep, Muse, RgbaImage, StageName } from '@muse/muse';
+import type {
+  EditedWindow,
+  GeneratedImage,
+  GenerationStep,
+  Muse,
+  OutpaintedImage,
+  RgbaImage,
+  StageName,
+  TokenGrid,
+} from '@muse/muse';
 import { type Destination, type WrittenFile, writeTo } from '../output/files.js';
 import { encodeGif } from '../output/gif.js';
 import { type ImageRecord, recordChunks } from '../output/record.js';
 import { enlarge, makeSheet } from '../output/sheet.js';
-import { encodeTokensFile } from '../output/tokensFile.js';
+import { encodeTokensFile, type ImageTokens, type TokenSteps } from '../output/tokensFile.js';
 import { duration } from '../terminal/duration.js';
 import type { Io } from '../terminal/io.js';
 import { pictureEscape, pictureProtocol } from '../terminal/picture.js';
@@ -43,20 +52,21 @@ export interface Destinations {
 /** What is kept of the steps of an image. */
 export interface Trace {
   readonly startMs: number;
-  /** Token ids after each step, of each stage. */
-  readonly steps: { readonly [name in StageName]: number[][] };
+  /** Token ids after each step, of each stage of each window. */
+  readonly steps: StageSteps[];
   readonly previews: RgbaImage[];
 }
 
-export const newTrace = (): Trace => ({
-  startMs: performance.now(),
-  steps: { base: [], 'super-res': [] },
-  previews: [],
-});
+type StageSteps = { readonly [name in StageName]: number[][] };
+
+export const newTrace = (): Trace => ({ startMs: performance.now(), steps: [], previews: [] });
 
 /** Keeps of a step what the flags ask for. */
 export async function follow(step: GenerationStep, trace: Trace, flags: OutputFlags): Promise<void> {
-  if (flags.tokens !== undefined) trace.steps[step.stage].push([...step.tokenIds]);
+  if (flags.tokens !== undefined) {
+    trace.steps[step.window] ??= { base: [], 'super-res': [] };
+    trace.steps[step.window]![step.stage].push([...step.tokenIds]);
+  }
   if (flags.stepsGif || flags.stepsStrip) trace.previews.push(await step.preview());
 }
 
@@ -140,20 +150,37 @@ function announce(
   if (protocol) io.out(pictureEscape(png, protocol));
 }
 
+/** An image, of an edit or not. */
+type MadeImage = GeneratedImage & Partial<Pick<OutpaintedImage, 'region' | 'windows'>>;
+
+function tokensOf(image: TokenGrid & Partial<EditedWindow>, steps?: StageSteps): ImageTokens {
+  const { base, region } = image;
+  return {
+    ...(region && { region: [region.x, region.y, region.width, region.height] }),
+    ...stepsOf(base ?? image, steps?.base),
+    ...(base && { superRes: stepsOf(image, steps?.['super-res']) }),
+  };
+}
+
+/** A stage without steps kept all of its tokens: `variations` at strength 0, the base of `upscale`. */
+function stepsOf({ grid, tokenIds }: TokenGrid, steps: number[][] = []): TokenSteps {
+  return { grid, steps: steps.length > 0 ? steps : [[...tokenIds]] };
+}
+
 async function writeTokens(
-  image: GeneratedImage,
+  image: MadeImage,
   trace: Trace,
   imageName: string,
   destination: Destination,
   job: ImageJob,
   force?: boolean,
 ): Promise<string> {
-  const { base, grid } = image;
-  const bytes = encodeTokensFile({
-    grid: (base ?? image).grid,
-    steps: trace.steps.base,
-    ...(base && { superRes: { grid, steps: trace.steps['super-res'] } }),
-  });
+  const { windows } = image;
+  const bytes = encodeTokensFile(
+    windows
+      ? { windows: windows.map((window, i) => tokensOf(window, trace.steps[i])) }
+      : tokensOf(image, trace.steps[0]),
+  );
   const { folder, file } = destination;
   const isOnly = job.numImages === 1;
   if (file === undefined) return (await writeTo({ folder }, `${imageName}.json`, bytes, force)).path;

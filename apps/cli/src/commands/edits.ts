@@ -107,7 +107,10 @@ export async function outpaint(
 /** `muse edit`: mask-free, the whole image drifts to the prompt. */
 export async function edit(path: string, prompt: string, flags: MaskFreeFlags, context: EditContext): Promise<void> {
   checkPrompt(prompt, 'muse edit cat.png "a dog, 3D style" --negative "a cat, 3D style"');
-  const { iterations: steps, strength, remaskRatio, preserveOutside } = flags;
+  const { iterations, steps = iterations, strength, remaskRatio, preserveOutside } = flags;
+  if (iterations !== undefined && iterations !== steps) {
+    throw new UsageError(`--steps is another name of --iterations: give one, got ${steps} and ${iterations}`);
+  }
   const image = await readImage('image', path);
   const settings = { ...settingsOf({ ...flags, steps }), prompt, strength, remaskRatio, preserveOutside };
   const call: Edit['call'] = (muse, options) => muse.edit({ ...settings, ...options, image });

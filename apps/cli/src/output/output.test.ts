@@ -92,6 +92,16 @@ describe('the file of tokens', () => {
     expect(parseTokensFile(cascadeBytes, 'ids.json')).toEqual(cascade);
   });
 
+  it('has the region of an edit, and the windows of an image that grew', () => {
+    const edit = { region: [-3, 0, 20, 20] as const, ...file };
+    const windows = { windows: [edit, { ...edit, superRes: { grid: [1, 2] as const, steps: [[3, 4]] } }] };
+    for (const tokens of [edit, windows]) {
+      const bytes = encodeTokensFile(tokens);
+      expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual(tokens);
+      expect(parseTokensFile(bytes, 'ids.json')).toEqual(tokens);
+    }
+  });
+
   it.each([
     '',
     'null',
@@ -103,6 +113,10 @@ describe('the file of tokens', () => {
     '{ "grid": [1, 1], "steps": [[1.5]] }',
     '{ "grid": [0, 1], "steps": [[]] }',
     '{ "grid": [1, 1], "steps": [[1]], "superRes": { "grid": [2, 2], "steps": [[1]] } }',
+    '{ "grid": [1, 1], "steps": [[1]], "region": [0, 0, 1] }',
+    '{ "windows": [] }',
+    '{ "windows": 2 }',
+    '{ "windows": [{ "grid": [1, 1] }] }',
   ])('is refused when it is %j', (text) => {
     expect(() => parseTokensFile(new TextEncoder().encode(text), 'ids.json')).toThrow(UsageError);
   });

@@ -1,4 +1,4 @@
-import type { GeneratedImage, GenerationSettings } from '../image.js';
+import type { GeneratedImage, GenerationSettings, TokenGrid } from '../image.js';
 import type { MaskImage } from '../imaging/mask.js';
 import type { ImageSize, Region } from '../imaging/region.js';
 import type { ResolvedOptions } from '../options.js';
@@ -13,6 +13,8 @@ export interface EditedWindow {
   readonly grid: readonly [height: number, width: number];
   /** u8 [h·w], 1: sampled anew (of `edit`: changed). */
   readonly tokenMask: Uint8Array;
+  /** Tokens of the base stage over the region, if a second one had its turn. */
+  readonly base?: TokenGrid;
 }
 
 /** What an edit depends on beside image, mask, model and seed. */
