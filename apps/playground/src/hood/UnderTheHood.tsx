@@ -6,20 +6,17 @@ import { Attention } from './Attention.tsx';
 import { ConfidenceCurve } from './ConfidenceCurve.tsx';
 import { TokenGrid } from './TokenGrid.tsx';
 
-/** The tokens of the chosen image at the step that is shown. */
+/** The tokens of the chosen image at the step that is shown; nothing before there is one. */
 export function UnderTheHood() {
   const result = useStore(selectedResult);
   const shownStep = useStore((state) => state.shownStep);
   const [isOpen, setOpen] = useState(false);
   const step = result?.steps[shownStep ?? result.steps.length - 1];
+  if (!result) return null;
   return (
     <details className="hood panel" onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>Under the hood</summary>
-      {!isOpen ? null : result && step ? (
-        <HoodOf key={result.id} result={result} step={step} />
-      ) : (
-        <p className="hint">Make an image: its tokens, how sure the model was of each, and what it looked at.</p>
-      )}
+      {isOpen && step && <HoodOf key={result.id} result={result} step={step} />}
     </details>
   );
 }
