@@ -13,9 +13,7 @@ import { SuperResTransformer } from './superResTransformer.js';
  */
 export async function loadMaskedTransformer(backend: Backend, component: ModelComponent): Promise<MaskedTransformer> {
   const config = resolveMaskedTransformerConfig(component.config);
-  const parameters = await loadComponentParameters(backend, component, maskedTransformerParameters(config), {
-    name: component.name,
-  });
+  const parameters = await loadComponentParameters(backend, component, maskedTransformerParameters(config));
   return new MaskedTransformer(backend, config, parameters);
 }
 
@@ -29,8 +27,6 @@ export async function loadSuperResTransformer(
   component: ModelComponent,
 ): Promise<SuperResTransformer> {
   const config = resolveSuperResTransformerConfig(component.config);
-  const parameters = await loadComponentParameters(backend, component, superResTransformerParameters(config), {
-    name: component.name,
-  });
+  const parameters = await loadComponentParameters(backend, component, superResTransformerParameters(config));
   return new SuperResTransformer(backend, config, parameters);
 }

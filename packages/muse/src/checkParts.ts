@@ -22,11 +22,16 @@ export function checkParts(parts: MuseParts): void {
     const { pooledTextDim } = parts.transformer.config;
     must(of('cond_embed_dim', 'text_encoder', 'projection_dim'), projectionDim, pooledTextDim);
   } else {
-    must("the transformer's codebookSize to be the VQGAN's", vqgan.config.codebookSize, codebookSize);
-    must("the transformer's textDim to be the text encoder's dModel", parts.textEncoder.config.dModel, textDim);
+    const of = (field: string) => `${field} of transformer/config.json to be`;
+    must(`${of('codebookSize')} the VQGAN's`, vqgan.config.codebookSize, codebookSize);
+    must(`${of('textDim')} the text encoder's dModel`, parts.textEncoder.config.dModel, textDim);
   }
   for (const side of index.imageSize) {
-    must('imageSize to be latentSize · downsampleFactor', latentSize * vqgan.downsampleFactor, side);
+    must(
+      'imageSize of model_index.json to be latentSize · downsampleFactor',
+      latentSize * vqgan.downsampleFactor,
+      side,
+    );
   }
   if (!textEncoder.tokenizer)
     throw new ConfigError(place, 'expected a text encoder with a tokenizer.json, got one without');
@@ -40,12 +45,16 @@ export function checkParts(parts: MuseParts): void {
 function checkSuperRes(must: Must, superRes: SuperResParts, base: MaskedTransformer, index: ModelIndex): void {
   const { vqgan, transformer } = superRes;
   const { codebookSize, coarseCodebookSize, coarseLatentSize, latentSize, textDim } = transformer.config;
-  const of = "the super-resolution transformer's";
-  must(`${of} codebookSize to be its VQGAN's`, vqgan.config.codebookSize, codebookSize);
-  must(`${of} coarseCodebookSize to be the base's`, base.config.codebookSize, coarseCodebookSize);
-  must(`${of} coarseLatentSize to be the base's`, base.config.latentSize, coarseLatentSize);
-  must(`${of} textDim to be the base's`, base.config.textDim, textDim);
+  const of = (field: string) => `${field} of super_res_transformer/config.json to be`;
+  must(`${of('codebookSize')} its VQGAN's`, vqgan.config.codebookSize, codebookSize);
+  must(`${of('coarseCodebookSize')} the base's`, base.config.codebookSize, coarseCodebookSize);
+  must(`${of('coarseLatentSize')} the base's`, base.config.latentSize, coarseLatentSize);
+  must(`${of('textDim')} the base's`, base.config.textDim, textDim);
   for (const side of index.superResImageSize!) {
-    must('superResImageSize to be latentSize · downsampleFactor', latentSize * vqgan.downsampleFactor, side);
+    must(
+      'superResImageSize of model_index.json to be latentSize · downsampleFactor',
+      latentSize * vqgan.downsampleFactor,
+      side,
+    );
   }
 }

@@ -2,7 +2,8 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Backend, ConfigError, createBackend, WeightError } from '@muse/backend';
-import { nodeFolder } from '@muse/checkpoint/node';
+import { encodeSafetensors, openCheckpoint, type TensorData } from '@muse/checkpoint';
+import { fileSource, nodeFolder } from '@muse/checkpoint/node';
 import { writeTinyCascade, writeTinyModel } from '@muse/tiny-model';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMuse, type LoadProgress, Muse } from './index.js';
@@ -40,6 +41,17 @@ async function editJson(path: string, edit: (json: Record<string, unknown>) => v
   const json = JSON.parse(await readFile(join(spoiled, path), 'utf8'));
   edit(json);
   await writeFile(join(spoiled, path), JSON.stringify(json));
+}
+
+/** Another value of the codebook, at f16 as it was. */
+async function spoilCodebook(at: number, value: number): Promise<void> {
+  const path = join(spoiled, 'vqgan/model.safetensors');
+  const checkpoint = await openCheckpoint(await fileSource(path));
+  const tensors: Record<string, TensorData> = {};
+  for (const name of checkpoint.names) tensors[name] = await checkpoint.read(name);
+  await checkpoint.close();
+  (tensors['quantize.embedding.weight']!.data as Float32Array)[at] = value;
+  await writeFile(path, encodeSafetensors(tensors));
 }
 
 describe('fromPretrained', () => {
@@ -112,7 +124,9 @@ describe('fromPretrained', () => {
       }),
     );
     expect(error).toBeInstanceOf(ConfigError);
-    expect(error.message).toContain('imageSize to be latentSize · downsampleFactor 16, got 32');
+    expect(error.message).toContain(
+      'spoiled: [muse] createMuse: expected imageSize of model_index.json to be latentSize · downsampleFactor 16, got 32',
+    );
   });
 
   it.each([
@@ -133,7 +147,7 @@ describe('fromPretrained', () => {
     const size = await spoilt((json) => {
       json.superResImageSize = [64, 32];
     });
-    expect(size).toContain('superResImageSize to be latentSize · downsampleFactor 32, got 64');
+    expect(size).toContain('superResImageSize of model_index.json to be latentSize · downsampleFactor 32, got 64');
     const other = await spoilt((json) => {
       json.components = { ...(json.components as object), super_res_transformer: 'MaskedTransformer' };
     });
@@ -142,6 +156,112 @@ describe('fromPretrained', () => {
       json.superResSampling = undefined;
     });
     expect(half).toContain('expected superResSampling to be an object');
+  });
+
+  type Spoil = () => Promise<unknown>;
+  const edit = (path: string, fields: object): Spoil => {
+    return () => editJson(path, (json) => void Object.assign(json, fields));
+  };
+  const editInner = (path: string, key: string, fields: object): Spoil => {
+    return () => editJson(path, (json) => void Object.assign(json[key] as object, fields));
+  };
+
+  it.each<[string, typeof ConfigError | typeof WeightError, string, Spoil]>([
+    [
+      'an index without a component',
+      ConfigError,
+      'spoiled/model_index.json: expected component vqgan to be VQGAN, got none',
+      editInner('model_index.json', 'components', { vqgan: undefined }),
+    ],
+    [
+      'a component without its folder',
+      WeightError,
+      'expected a file transformer/config.json in',
+      () => rm(join(spoiled, 'transformer'), { recursive: true }),
+    ],
+    [
+      'a component without weights',
+      WeightError,
+      'or an index of shards, in',
+      () => rm(join(spoiled, 'vqgan/model.safetensors')),
+    ],
+    [
+      'a config that is no JSON',
+      WeightError,
+      'spoiled/vqgan/config.json: expected UTF-8 JSON, got',
+      () => writeFile(join(spoiled, 'vqgan/config.json'), '{'),
+    ],
+    [
+      'a config of the VQGAN that makes no sense',
+      ConfigError,
+      'spoiled/vqgan/config.json: [vqgan] resolveVQGANConfig: expected codebookSize to be an integer of at least 2, got 0',
+      edit('vqgan/config.json', { codebookSize: 0 }),
+    ],
+    [
+      'a config of the transformer that makes no sense',
+      ConfigError,
+      'spoiled/transformer/config.json: [masked-transformer] resolveMaskedTransformerConfig: expected numLayers',
+      edit('transformer/config.json', { numLayers: 0 }),
+    ],
+    [
+      'a config of the text encoder that makes no sense',
+      ConfigError,
+      'spoiled/text_encoder/config.json: [t5-encoder] resolveT5Config: expected',
+      edit('text_encoder/config.json', { num_layers: 0 }),
+    ],
+    [
+      'a config that contradicts the tensors',
+      WeightError,
+      'spoiled/vqgan/model.safetensors: expected the ',
+      edit('vqgan/config.json', { codebookSize: 19 }),
+    ],
+    [
+      'an unknown mask schedule',
+      ConfigError,
+      'spoiled/model_index.json: [muse] sampling: expected maskSchedule to be one of cosine, linear,',
+      editInner('model_index.json', 'sampling', { maskSchedule: 'cubicle' }),
+    ],
+    [
+      'an unknown order',
+      ConfigError,
+      'spoiled/model_index.json: [muse] sampling: expected order to be one of confidence, halton, got "raster"',
+      editInner('model_index.json', 'sampling', { order: 'raster' }),
+    ],
+    [
+      'an unknown guidance schedule of the second stage',
+      ConfigError,
+      'spoiled/model_index.json: [muse] superResSampling: expected guidanceSchedule to be one of',
+      editInner('model_index.json', 'superResSampling', { guidanceSchedule: 'step' }),
+    ],
+    [
+      'weights that are not numbers',
+      WeightError,
+      'spoiled/vqgan/model.safetensors: expected finite values in tensor quantize.embedding.weight, got NaN at 3 of 65',
+      () => spoilCodebook(3, Number.NaN),
+    ],
+    [
+      'a vocabulary that is larger than the table',
+      ConfigError,
+      'spoiled/text_encoder/config.json: [t5-encoder] T5Encoder: expected a tokenizer of at most vocabSize = 9 ids, got one of',
+      edit('text_encoder/config.json', { vocab_size: 9 }),
+    ],
+    [
+      'a vocabulary that is none',
+      WeightError,
+      'spoiled/text_encoder/tokenizer.json: ',
+      edit('text_encoder/tokenizer.json', { model: 3 }),
+    ],
+    [
+      'parts of two models',
+      ConfigError,
+      "spoiled: [muse] createMuse: expected codebookSize of transformer/config.json to be the VQGAN's 17, got 13",
+      () => cp(join(spoiled, 'super_res_vqgan'), join(spoiled, 'vqgan'), { recursive: true, force: true }),
+    ],
+  ])('names the file and what was expected: %s', async (_, kind, message, spoil) => {
+    const error = await failure(() => spoil().then(() => {}), 'cascade');
+    expect(error.message).toContain(message);
+    expect(error).toBeInstanceOf(kind);
+    expect(error.message).toContain(spoiled);
   });
 
   it('takes no path where there are no files', async () => {
@@ -159,7 +279,7 @@ describe('createMuse', () => {
     const { transformer } = cascade.superRes!;
     const swapped = { ...cascade, superRes: { transformer, vqgan: cascade.vqgan } };
     expect(() => createMuse(swapped)).toThrow(
-      "super-resolution transformer's codebookSize to be its VQGAN's 13, got 17",
+      "codebookSize of super_res_transformer/config.json to be its VQGAN's 13, got 17",
     );
     await createMuse(whole).dispose();
     await createMuse(cascade).dispose();

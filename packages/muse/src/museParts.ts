@@ -15,6 +15,7 @@ import {
   type SuperResTransformer,
   type UViT,
 } from '@muse/masked-transformer';
+import { resolveSamplingSettings, type SamplingSettings } from '@muse/sampler';
 import { loadT5Encoder, type T5Encoder } from '@muse/t5-encoder';
 import { loadVQGAN, loadVQModel, type VQGAN } from '@muse/vqgan';
 import { checkMemory } from './checkMemory.js';
@@ -94,6 +95,7 @@ export async function loadMuseParts(source: FolderSource, options: LoadOptions =
   if (options.dtype !== undefined) checkDtype(options.dtype);
   const folder = await openModelFolder(watchFolder(source, { onProgress, signal }), { variant: options.variant });
   checkClasses(folder, source.location);
+  checkSampling(folder.index, source.location);
   const backend = options.backend ?? (await createBackend({ device, dtype: options.dtype }));
   onProgress?.({ status: 'device', device: backend.name, reason: backend.reason });
   const loaded: { dispose(): void }[] = [];
@@ -132,15 +134,16 @@ export async function loadMuseParts(source: FolderSource, options: LoadOptions =
 type Keep = <T extends { dispose(): void }>(part: T) => T;
 
 async function loadT5Parts(backend: Backend, { index, component }: ModelFolder, keep: Keep): Promise<T5Parts> {
+  const load = componentLoader(component, keep);
   return {
     backend,
-    textEncoder: keep(await loadT5Encoder(backend, await component('text_encoder'))),
-    transformer: keep(await loadMaskedTransformer(backend, await component('transformer'))),
-    vqgan: keep(await loadVQGAN(backend, await component('vqgan'))),
+    textEncoder: await load('text_encoder', (part) => loadT5Encoder(backend, part)),
+    transformer: await load('transformer', (part) => loadMaskedTransformer(backend, part)),
+    vqgan: await load('vqgan', (part) => loadVQGAN(backend, part)),
     ...(hasSuperRes(index) && {
       superRes: {
-        transformer: keep(await loadSuperResTransformer(backend, await component('super_res_transformer'))),
-        vqgan: keep(await loadVQGAN(backend, await component('super_res_vqgan'))),
+        transformer: await load('super_res_transformer', (part) => loadSuperResTransformer(backend, part)),
+        vqgan: await load('super_res_vqgan', (part) => loadVQGAN(backend, part)),
       },
     }),
     index,
@@ -149,10 +152,7 @@ async function loadT5Parts(backend: Backend, { index, component }: ModelFolder, 
 
 async function loadAmusedParts(backend: Backend, { index, component }: ModelFolder, keep: Keep): Promise<AmusedParts> {
   const { folder: tokenizerFolder } = await component('tokenizer');
-  const load = async <T extends { dispose(): void }>(name: string, read: (part: ModelComponent) => Promise<T>) => {
-    const part = await component(name);
-    return inFile(`${part.folder.location}/config.json`, async () => keep(await read(part)));
-  };
+  const load = componentLoader(component, keep);
   return {
     backend,
     textEncoder: await load('text_encoder', (part) => loadClipTextEncoder(backend, part, { tokenizerFolder })),
@@ -160,6 +160,26 @@ async function loadAmusedParts(backend: Backend, { index, component }: ModelFold
     vqgan: await load('vqvae', (part) => loadVQModel(backend, part)),
     index,
   };
+}
+
+/** Reads components by name; an error of a configuration names its file. */
+function componentLoader(component: ModelFolder['component'], keep: Keep) {
+  return async <T extends { dispose(): void }>(
+    name: string,
+    read: (part: ModelComponent) => Promise<T>,
+  ): Promise<T> => {
+    const part = await component(name);
+    return inFile(`${part.folder.location}/config.json`, async () => keep(await read(part)));
+  };
+}
+
+/** Names of schedules and orders are the sampler's to know. */
+function checkSampling({ sampling, superResSampling }: ModelIndex, location: string): void {
+  for (const [field, settings] of Object.entries({ sampling, superResSampling })) {
+    if (!settings) continue;
+    const place = { package: 'muse', in: field };
+    inFile(`${location}/model_index.json`, () => resolveSamplingSettings(settings as Partial<SamplingSettings>, place));
+  }
 }
 
 /** An error of a configuration says where that is. */

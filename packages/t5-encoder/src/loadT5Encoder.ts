@@ -1,4 +1,4 @@
-import type { Backend } from '@muse/backend';
+import { type Backend, WeightError } from '@muse/backend';
 import { loadComponentParameters, type ModelComponent, readBytes, readJson } from '@muse/checkpoint';
 import { resolveT5Config } from './config.js';
 import { t5Parameters } from './parameters.js';
@@ -20,13 +20,24 @@ export async function loadT5Encoder(backend: Backend, component: ModelComponent)
   return new T5Encoder(backend, config, parameters, tokenizer);
 }
 
-/** `tokenizer.json`, or else `spiece.model`, or else none. */
+/** `tokenizer.json`, or else `spiece.model`, or else none. @throws WeightError that names the file */
 export async function loadTokenizer({ folder }: ModelComponent): Promise<T5Tokenizer | undefined> {
   if (await folder.has('tokenizer.json')) {
-    return T5Tokenizer.fromTokenizerJson(await readJson(folder, 'tokenizer.json'));
+    const json = await readJson(folder, 'tokenizer.json');
+    return inFile(`${folder.location}/tokenizer.json`, () => T5Tokenizer.fromTokenizerJson(json));
   }
   if (await folder.has('spiece.model')) {
-    return T5Tokenizer.fromSentencePiece(await readBytes(folder, 'spiece.model'));
+    const bytes = await readBytes(folder, 'spiece.model');
+    return inFile(`${folder.location}/spiece.model`, () => T5Tokenizer.fromSentencePiece(bytes));
   }
   return undefined;
+}
+
+function inFile(path: string, read: () => T5Tokenizer): T5Tokenizer {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof WeightError)) throw cause;
+    throw new WeightError({ package: 't5-encoder', in: 'loadTokenizer' }, `${path}: ${cause.message}`, { cause });
+  }
 }

@@ -160,6 +160,44 @@ describe('layouts', () => {
   });
 });
 
+describe('a Gumbel VQGAN of taming-transformers', () => {
+  // GumbelQuantize: a convolution to the logits of the codes, and their embeddings.
+  const gumbel = () =>
+    changed('taming', (all) => {
+      const codebook = all.get('quantize.embedding.weight')!;
+      all.delete('quantize.embedding.weight');
+      all.set('quantize.embed.weight', codebook);
+      all.set('quantize.proj.weight', { ...codebook, shape: [37, 11, 1, 1] });
+      all.set('quantize.proj.bias', { dtype: 'F32', shape: [37], data: new Float32Array(37) });
+    });
+
+  it('is refused by its weights, with the file and what was expected', async () => {
+    const backend = await createBackend({ device: 'cpu' });
+    const before = tf.memory().numTensors;
+    const loading = loadImageTokenizer(backend, await gumbel());
+    await expect(loading).rejects.toThrow(WeightError);
+    await expect(loading).rejects.toThrow(
+      'memory/model.safetensors: expected a VQGAN whose tokens are the nearest codes, with a tensor ' +
+        'quantize.embedding.weight, got quantize.embed.weight, quantize.proj.bias, quantize.proj.weight of a Gumbel VQGAN',
+    );
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('is refused by its config', async () => {
+    const backend = await createBackend({ device: 'cpu' });
+    const config = (target: string) => ({ model: { target, params: { embed_dim: 11, n_embed: 37 } } });
+    const component = await changed('taming', () => {});
+    const loading = loadImageTokenizer(backend, { ...component, config: config('taming.models.vqgan.GumbelVQ') });
+    await expect(loading).rejects.toThrow(
+      'memory/config.json: expected a VQGAN whose tokens are the nearest codes, target taming.models.vqgan.VQModel, ' +
+        'got taming.models.vqgan.GumbelVQ',
+    );
+    const plain = await loadImageTokenizer(backend, { ...component, config: config('taming.models.vqgan.VQModel') });
+    expect(plain.config.codebookSize).toBe(37);
+    plain.dispose();
+  });
+});
+
 function reshape(tensors: Map<string, TensorData>, name: string, shape: number[]): void {
   tensors.set(name, { ...tensors.get(name)!, shape });
 }

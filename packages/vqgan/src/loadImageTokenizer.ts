@@ -4,7 +4,7 @@ import { loadVQGAN } from './loadVqgan.js';
 import { loadVQModel } from './loadVqModel.js';
 import { maskgitVQGAN } from './maskgit/weights.js';
 import { vqganParameters } from './parameters.js';
-import { tamingVQGAN } from './taming/weights.js';
+import { checkTamingConfig, tamingVQGAN } from './taming/weights.js';
 import { VQGAN } from './vqgan.js';
 
 /**
@@ -12,18 +12,17 @@ import { VQGAN } from './vqgan.js';
  * last two are told by the names of their tensors, and need no config: `component.config` may be anything. The caller
  * disposes it.
  *
- * @throws ConfigError for a bad config, WeightError for weights that do not fit it or the layout
+ * @throws ConfigError for a bad config, WeightError for weights that do not fit it or the layout, and for a Gumbel VQGAN
  */
 export async function loadImageTokenizer(backend: Backend, component: ModelComponent): Promise<VQGAN> {
   const { config } = component;
+  checkTamingConfig(config, `${component.folder.location}/config.json`);
   const checkpoint = await component.checkpoint();
   try {
     const names = new Set(checkpoint.names);
     if (names.has('encoder.down.0.block.0.conv1.weight')) {
       const model = names.has('quant_conv.weight') ? tamingVQGAN(checkpoint) : maskgitVQGAN(checkpoint);
-      const parameters = await loadParameters(backend, model.checkpoint, vqganParameters(model.config), {
-        name: component.name,
-      });
+      const parameters = await loadParameters(backend, model.checkpoint, vqganParameters(model.config));
       return new VQGAN(backend, model.config, parameters);
     }
   } finally {

@@ -11,10 +11,5 @@ import { VQGAN } from './vqgan.js';
  */
 export async function loadVQGAN(backend: Backend, component: ModelComponent): Promise<VQGAN> {
   const config = resolveVQGANConfig(component.config as VQGANOptions);
-  const { name } = component;
-  return new VQGAN(
-    backend,
-    config,
-    await loadComponentParameters(backend, component, vqganParameters(config), { name }),
-  );
+  return new VQGAN(backend, config, await loadComponentParameters(backend, component, vqganParameters(config)));
 }

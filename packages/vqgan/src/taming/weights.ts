@@ -1,4 +1,5 @@
-import { type Checkpoint, renameTensors } from '@muse/checkpoint';
+import { WeightError } from '@muse/backend';
+import { type Checkpoint, isObject, renameTensors } from '@muse/checkpoint';
 import type { VQGANConfig } from '../config.js';
 import { adaptTensors } from '../layouts/adaptTensors.js';
 import { countWhile, inferConfig } from '../layouts/inferConfig.js';
@@ -19,10 +20,11 @@ const attentionParts: Readonly<Record<string, string>> = {
  * (`loss.*`, of a file that holds the training too) are left out.
  *
  * @see https://github.com/CompVis/taming-transformers taming/modules/diffusionmodules/model.py
- * @throws WeightError naming a tensor that such a file has and this one lacks
+ * @throws WeightError naming a tensor that such a file has and this one lacks; for a Gumbel VQGAN
  */
 export function tamingVQGAN(checkpoint: Checkpoint): { readonly config: VQGANConfig; readonly checkpoint: Checkpoint } {
   const names = new Set(checkpoint.names);
+  checkNotGumbel(checkpoint);
   const numLevels = countWhile((level) => names.has(`encoder.down.${level}.block.0.conv1.weight`));
   const levels = Array.from({ length: numLevels }, (_, level) => level);
   const config = inferConfig(
@@ -38,6 +40,34 @@ export function tamingVQGAN(checkpoint: Checkpoint): { readonly config: VQGANCon
   );
   const renamed = renameTensors(checkpoint, (name) => ourName(name, numLevels));
   return { config, checkpoint: adaptTensors(renamed, vqganParameters(config)) };
+}
+
+const NEAREST = 'expected a VQGAN whose tokens are the nearest codes,';
+const GUMBEL = 'a Gumbel VQGAN, which chooses codes by a convolution';
+
+/** taming's GumbelQuantize has other tensors in the place of the codebook. */
+function checkNotGumbel({ name, names }: Checkpoint): void {
+  const theirs = names.filter((tensor) => /^quantize\.(embed|proj)\./.test(tensor)).sort();
+  if (theirs.length === 0) return;
+  throw new WeightError(
+    { package: 'vqgan', in: 'tamingVQGAN' },
+    `${name}: ${NEAREST} with a tensor quantize.embedding.weight, got ${theirs.join(', ')} of ${GUMBEL}`,
+  );
+}
+
+/**
+ * Of taming's configuration, as JSON: `{ model: { target: "taming.models.vqgan.VQModel", … } }`.
+ *
+ * @throws WeightError for that of a Gumbel VQGAN
+ */
+export function checkTamingConfig(config: unknown, file: string): void {
+  const model = isObject(config) && isObject(config.model) ? config.model : config;
+  const target = isObject(model) ? model.target : undefined;
+  if (typeof target !== 'string' || !/(^|\.)Gumbel/.test(target)) return;
+  throw new WeightError(
+    { package: 'vqgan', in: 'loadImageTokenizer' },
+    `${file}: ${NEAREST} target taming.models.vqgan.VQModel, got ${target}: ${GUMBEL}`,
+  );
 }
 
 /** Undefined for what is not needed; names that are not upstream's stay, to be reported as surplus. */
