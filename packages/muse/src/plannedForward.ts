@@ -1,6 +1,7 @@
-import type { Backend, Plan } from '@muse/backend';
+import type { Backend } from '@muse/backend';
 import type { DecideRequest } from '@muse/sampler';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import { PlanCache } from './planCache.js';
 import { tensorsOf, withTensors } from './tensorTree.js';
 
 /** The part of a transformer that is asked in every step. */
@@ -16,13 +17,12 @@ export interface ForwardPass<Prepared> {
 export class PlannedForward<Prepared extends object> {
   readonly #backend: Backend;
   readonly #transformer: ForwardPass<Prepared>;
-  readonly #plans = new Map<string, Promise<Plan>>();
-  readonly #captured = new Set<Plan>();
-  #isDisposed = false;
+  readonly #plans: PlanCache;
 
   constructor(backend: Backend, transformer: ForwardPass<Prepared>) {
     this.#backend = backend;
     this.#transformer = transformer;
+    this.#plans = new PlanCache(backend);
   }
 
   /**
@@ -33,7 +33,7 @@ export class PlannedForward<Prepared extends object> {
     const forward = (ids: Tensor, ...tensors: Tensor[]) =>
       this.#transformer.forward(ids as Tensor2D, withTensors(prepared, tensors));
     const inputs = [tokenIds, ...tensorsOf(prepared)];
-    const plan = await this.#plan(`logits of ${tokenIds.shape[0]}`, forward, () => inputs);
+    const plan = await this.#plans.get(`logits of ${tokenIds.shape[0]}`, forward, () => inputs);
     const [logits] = await plan.run(inputs);
     return logits as Tensor3D;
   }
@@ -65,7 +65,7 @@ export class PlannedForward<Prepared extends object> {
       return [state, ...made, ...rest];
     };
     try {
-      const plan = await this.#plan(`step of ${numKinds} × ${B}, ${numLogits} logits`, step, examples);
+      const plan = await this.#plans.get(`step of ${numKinds} × ${B}, ${numLogits} logits`, step, examples);
       const [next] = await plan.run([state, ...values.map(({ data }) => data), ...rest]);
       return next as Tensor3D;
     } finally {
@@ -75,10 +75,7 @@ export class PlannedForward<Prepared extends object> {
 
   /** Frees the plans; one that is being captured is freed as soon as it is there. */
   dispose(): void {
-    this.#isDisposed = true;
-    for (const plan of this.#captured) plan.dispose();
-    this.#captured.clear();
-    this.#plans.clear();
+    this.#plans.dispose();
   }
 
   #step(
@@ -102,20 +99,6 @@ export class PlannedForward<Prepared extends object> {
     ); // f32 [B·M, 2]
     const tensorsOfStep = { state, drawn: tf.reshape(drawn, [B, M, 2]), noise, choice };
     return ops.decideTokens(tensorsOfStep as Parameters<typeof ops.decideTokens>[0], maskTokenId);
-  }
-
-  /** @param examples makes the inputs to capture for, if the plan is not there yet */
-  async #plan(key: string, fn: (...inputs: Tensor[]) => Tensor, examples: () => Tensor[]): Promise<Plan> {
-    let plan = this.#plans.get(key);
-    if (!plan) {
-      plan = this.#backend.capture(fn, examples());
-      this.#plans.set(key, plan);
-      plan.catch(() => this.#plans.delete(key)); // the next one tries again
-    }
-    const captured = await plan;
-    if (this.#isDisposed) captured.dispose();
-    else this.#captured.add(captured);
-    return captured;
   }
 }
 
