@@ -9,7 +9,12 @@ let server: HubServer;
 let env: Record<string, string>;
 beforeAll(async () => {
   work = await makeWorkplace();
-  server = await startHubServer({ 'muse/tiny': { files: await folderFiles(work.model) } });
+  const files = await folderFiles(work.model);
+  const halves = new Map(files);
+  for (const [path, bytes] of files) {
+    if (path.endsWith('.safetensors')) halves.set(path.replace(/safetensors$/, 'fp16.safetensors'), bytes);
+  }
+  server = await startHubServer({ 'muse/tiny': { files }, 'muse/half': { files: halves } });
   env = { HF_ENDPOINT: server.url, HF_HOME: join(work.folder, 'home') };
 });
 afterAll(async () => {
@@ -36,6 +41,40 @@ describe('a model of the hub', () => {
     const pixels = async (name: string) => decodePng(await readFile(join(work.folder, name)));
     expect(await pixels('hub.png')).toEqual(await pixels('folder.png'));
     expect(await pixels('offline.png')).toEqual(await pixels('folder.png'));
+  });
+
+  it('is named by commit and variant in the image, and --from takes those again', async () => {
+    const { readPngText } = await import('@muse/muse');
+    const record = async (name: string) => JSON.parse(readPngText(await readFile(join(work.folder, name))).muse!);
+    const own = ['--model', 'muse/half', '--variant', 'fp16', '--device', 'wasm', '--steps', '1'];
+    const made = await run(['generate', 'a cat', '--seed', '3', ...own, '--output', 'named.png', '--json']);
+    expect(made.code, made.stderr).toBe(0);
+    const source = { model: 'muse/half', revision: server.commitOf('muse/half'), variant: 'fp16' };
+    expect(await record('named.png')).toMatchObject(source);
+    expect(JSON.parse(made.stdout)).toMatchObject(source);
+    // Branches may have moved on: it is the commit that is asked for.
+    await rm(join(work.folder, 'home'), { recursive: true });
+    server.requests.length = 0;
+    const again = await run(['generate', '--from', 'named.png', '--output', 'again.png']);
+    expect(again.code, again.stderr).toBe(0);
+    const asked = server.requests.filter(({ isCdn }) => !isCdn).map(({ url }) => url);
+    expect(asked.filter((url) => !url.includes(source.revision))).toEqual([]);
+    expect(asked.some((url) => url.endsWith('/model.fp16.safetensors'))).toBe(true);
+    expect(await readFile(join(work.folder, 'again.png'))).toEqual(await readFile(join(work.folder, 'named.png')));
+    const other = [
+      'generate',
+      '--from',
+      'named.png',
+      '--model',
+      work.model,
+      '--device',
+      'wasm',
+      '--output',
+      'other.png',
+    ];
+    expect((await run(other)).code).toBe(0);
+    const { revision, variant } = await record('other.png');
+    expect({ revision, variant }).toEqual({ revision: undefined, variant: undefined });
   });
 
   it('is downloaded, listed, verified and removed', async () => {

@@ -23,6 +23,8 @@ export interface FolderSource {
   has(path: string): Promise<boolean>;
   /** The kind of weights it gives for the usual names, `fp16`; for messages. */
   readonly variant?: string;
+  /** Of a model on the hub: the commit that all its files are of. */
+  readonly commit?: string;
 }
 
 /** A relative path inside a folder: no empty parts, no `.` or `..`, no backslash. */
@@ -68,6 +70,7 @@ export function subFolder(folder: FolderSource, path: string): FolderSource {
   return {
     location: `${folder.location}/${path}`,
     variant: folder.variant,
+    commit: folder.commit,
     open: (inner) => folder.open(`${path}/${inner}`),
     has: (inner) => folder.has(`${path}/${inner}`),
   };

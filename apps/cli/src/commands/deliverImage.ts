@@ -19,6 +19,7 @@ import type { Io } from '../terminal/io.js';
 import { pictureEscape, pictureProtocol } from '../terminal/picture.js';
 import type { ProgressLine } from '../terminal/progressLine.js';
 import type { ImageJob, OutputFlags } from './imageFlags.js';
+import type { LoadedSource } from './loadModel.js';
 
 /** How long a frame of `--steps-gif` is shown, unless there are so many that all last longer than `ALL_FRAMES_MS`. */
 const FRAME_MS = 120;
@@ -72,6 +73,7 @@ export async function follow(step: GenerationStep, trace: Trace, flags: OutputFl
 
 export interface DeliverContext {
   readonly muse: Muse;
+  readonly source: LoadedSource;
   readonly job: ImageJob;
   readonly flags: OutputFlags;
   readonly destinations: Destinations;
@@ -83,7 +85,7 @@ export interface DeliverContext {
 export async function deliver(
   image: GeneratedImage,
   trace: Trace,
-  { muse, job, flags, destinations, io, progress }: DeliverContext,
+  { muse, source, job, flags, destinations, io, progress }: DeliverContext,
 ): Promise<ImageReport> {
   const elapsedMs = performance.now() - trace.startMs;
   const { encodePng, resize } = await import('@muse/muse');
@@ -91,6 +93,7 @@ export async function deliver(
   const record: ImageRecord = {
     formatVersion: 1,
     model: job.model,
+    ...source,
     modelName: muse.index.name,
     device: muse.backend.name,
     ...(muse.dtype !== 'f32' && { dtype: muse.dtype }),

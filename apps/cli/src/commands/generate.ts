@@ -20,6 +20,8 @@ export async function generate(
       model: job.model,
       device: job.device,
       dtype: job.dtype,
+      revision: job.revision,
+      variant: job.variant,
       numImages: requests.reduce((sum, { count = 1 }) => sum + count, 0),
       nameOf: ({ settings, seed }) => `${slug(settings.prompt)}-${seed}`,
       ...(prompts !== undefined && {

@@ -17,6 +17,8 @@ export interface GenerateFlags extends OutputFlags, SamplingFlags {
 /** What to generate, before the model is there. */
 export interface GenerateJob {
   readonly model: string;
+  readonly revision?: string;
+  readonly variant?: string;
   /** By the record of `--from`: a model of this name made the image. */
   readonly modelName?: string;
   readonly device: DeviceName | 'auto';
@@ -43,8 +45,12 @@ export async function resolveJob(prompt: string | undefined, flags: GenerateFlag
     checkPrompt(text, 'muse generate "a smiling cat, 3D style"');
     return { ...record?.options, ...settings, prompt: text, seed, count: flags.count ?? 1 };
   });
+  // Of another model, another revision.
+  const recorded = flags.model === undefined ? record : undefined;
   return {
     model: flags.model ?? record?.model ?? defaultModel,
+    revision: flags.revision ?? recorded?.revision,
+    variant: flags.variant ?? recorded?.variant,
     modelName: record?.modelName,
     device: flags.device ?? recordedDevice(record?.device) ?? 'auto',
     dtype: flags.dtype ?? record?.dtype,

@@ -44,7 +44,7 @@ export interface ImageHooks {
 }
 
 /** The part of a command that is its own. */
-export interface ImageJob extends Pick<ModelFlags, 'device' | 'dtype'> {
+export interface ImageJob extends Pick<ModelFlags, 'device' | 'dtype' | 'revision' | 'variant'> {
   readonly model: string;
   readonly numImages: number;
   /** What the record has beside model, device, seed and settings. */

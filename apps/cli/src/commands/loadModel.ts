@@ -10,19 +10,28 @@ export interface LoadModelOptions extends ModelFlags {
   readonly progress: ProgressLine;
 }
 
+/** What `--revision` and `--variant` would have to be to load the same again: a commit, of a model on the hub. */
+export interface LoadedSource {
+  readonly revision?: string;
+  readonly variant?: string;
+}
+
 /** Loads a model by path, package name, name on the hub or URL, with progress. The caller disposes it. */
 export async function loadModel(options: LoadModelOptions): Promise<Muse> {
+  return (await loadModelWithSource(options)).muse;
+}
+
+/** {@link loadModel}, and which files of the model were loaded. */
+export async function loadModelWithSource(options: LoadModelOptions): Promise<{ muse: Muse; source: LoadedSource }> {
   const { model = defaultModel, device = 'auto', dtype, signal, progress } = options;
   progress.update(`Loading ${model} …`);
-  const { Muse } = await import('@muse/muse/node');
-  return Muse.fromPretrained(model, {
-    ...sourceOptions(options),
-    device,
-    dtype,
-    signal,
-    resolveFrom: import.meta.url,
-    onProgress: (event) => showLoading(model, event, progress),
-  });
+  const { Muse, resolveModelFolder } = await import('@muse/muse/node');
+  const onProgress = (event: NodeLoadProgress) => showLoading(model, event, progress);
+  const found = { ...sourceOptions(options), signal, onProgress };
+  const folder = await resolveModelFolder(model, { ...found, resolveFrom: import.meta.url });
+  const { commit, variant } = folder;
+  const source = { ...(commit !== undefined && { revision: commit }), ...(variant !== undefined && { variant }) };
+  return { muse: await Muse.fromPretrained(folder, { ...found, device, dtype }), source };
 }
 
 /** What happens while a model is fetched and loaded. */

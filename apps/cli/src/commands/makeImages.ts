@@ -7,7 +7,7 @@ import { ProgressLine } from '../terminal/progressLine.js';
 import { type Destinations, deliver, follow, type ImageReport, newTrace, shortPath } from './deliverImage.js';
 import { GenerateProgress } from './generateProgress.js';
 import type { ImageJob, OutputFlags } from './imageFlags.js';
-import { loadModel } from './loadModel.js';
+import { loadModelWithSource } from './loadModel.js';
 import { sourceOptions } from './modelFlags.js';
 
 /**
@@ -18,7 +18,7 @@ export async function makeImages(job: ImageJob, flags: OutputFlags, io: Io, sign
   const startMs = performance.now();
   const destinations = await resolveDestinations(job, flags);
   const progress = new ProgressLine(io, flags.quiet);
-  const muse = await loadModel({ ...sourceOptions(flags), ...job, signal, progress });
+  const { muse, source } = await loadModelWithSource({ ...sourceOptions(flags), ...job, signal, progress });
   try {
     job.check?.(muse);
     const reports: ImageReport[] = [];
@@ -34,7 +34,7 @@ export async function makeImages(job: ImageJob, flags: OutputFlags, io: Io, sign
       onImage: async (image) => {
         steps.imageDone();
         if (flags.grid) sheet.push(image);
-        reports.push(await deliver(image, trace, { muse, job, flags, destinations, io, progress }));
+        reports.push(await deliver(image, trace, { muse, source, job, flags, destinations, io, progress }));
         trace = newTrace();
       },
     });
@@ -44,7 +44,8 @@ export async function makeImages(job: ImageJob, flags: OutputFlags, io: Io, sign
     if (flags.json) {
       const elapsedMs = Math.round(performance.now() - startMs);
       const { name: device } = muse.backend;
-      const report = { model: job.model, device, images: reports, ...(grid && { grid: grid.path }), elapsedMs };
+      const made = { device, images: reports, ...(grid && { grid: grid.path }), elapsedMs };
+      const report = { model: job.model, ...source, ...made };
       io.out(`${JSON.stringify(report, null, 2)}\n`);
     }
   } finally {

@@ -46,6 +46,8 @@ describe('the record of an image', () => {
       options: { ...settings, seed: 7 },
     });
     expect(readRecord(recordChunks({ ...record, dtype: 'q8' }), 'x.png').dtype).toBe('q8');
+    const hub = { model: 'amused/amused-256', revision: 'a'.repeat(40), variant: 'fp16' };
+    expect(readRecord(recordChunks({ ...record, ...hub }), 'x.png')).toMatchObject(hub);
   });
 
   it('says of an edit what it was made of, and is not repeated without it', () => {
@@ -65,6 +67,7 @@ describe('the record of an image', () => {
     ['another thing', { muse: '[1]' }],
     ['a newer version', { muse: JSON.stringify({ ...record, formatVersion: 2 }) }],
     ['no settings', { muse: JSON.stringify({ ...record, settings: null }) }],
+    ['of a revision that is no text', { muse: JSON.stringify({ ...record, revision: 3 }) }],
     ['of an unknown dtype', { muse: JSON.stringify({ ...record, dtype: 'q2' }) }],
     ['no prompt', { muse: JSON.stringify({ ...record, settings: {} }) }],
   ])('is refused when it is %s', (_, chunks) => {

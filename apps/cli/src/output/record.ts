@@ -11,6 +11,10 @@ export interface ImageRecord {
   readonly formatVersion: 1;
   /** As given to `--model`. */
   readonly model: string;
+  /** Of a model on the hub: the commit. */
+  readonly revision?: string;
+  /** Of the weights, if one was asked for: `fp16`. */
+  readonly variant?: string;
   /** By its model_index.json. */
   readonly modelName: string;
   readonly device: string;
@@ -50,6 +54,8 @@ export function recordChunks(record: ImageRecord): Record<string, string> {
 /** What `--from` takes over; the values are checked where they are used. */
 export interface ReadRecord {
   readonly model: string;
+  readonly revision?: string;
+  readonly variant?: string;
   readonly modelName: string;
   readonly device: string;
   readonly dtype?: ModelDtype;
@@ -71,6 +77,8 @@ export function readRecord(chunks: Readonly<Record<string, string>>, path: strin
   const isRecord =
     record?.formatVersion === 1 &&
     typeof record.model === 'string' &&
+    isTextOrNone(record.revision) &&
+    isTextOrNone(record.variant) &&
     typeof record.modelName === 'string' &&
     typeof record.device === 'string' &&
     (record.dtype === undefined || (dtypes as readonly unknown[]).includes(record.dtype)) &&
@@ -79,8 +87,12 @@ export function readRecord(chunks: Readonly<Record<string, string>>, path: strin
     settings !== null &&
     typeof (settings as Partial<GenerationSettings>).prompt === 'string';
   if (!isRecord) throw new UsageError(`--from: the record in ${path} is damaged or of a newer version of muse`);
-  const { model, modelName, device, dtype, seed } = record as unknown as ImageRecord;
-  return { model, modelName, device, dtype, options: { ...(settings as GenerationSettings), seed } };
+  const { model, revision, variant, modelName, device, dtype, seed } = record as unknown as ImageRecord;
+  return { model, revision, variant, modelName, device, dtype, options: { ...(settings as GenerationSettings), seed } };
+}
+
+function isTextOrNone(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
