@@ -76,6 +76,32 @@ export async function expectSaid(page: Page, text: RegExp): Promise<void> {
   await expect.poll(async () => (await notes(page)).said.join('\n'), { timeout: 240_000 }).toMatch(text);
 }
 
+/**
+ * Tasks of pages' main threads while something is done: processor time of each, in ms. What other programs take on a busy machine
+ * is not in it.
+ */
+export async function mainThreadTasks(browser: Browser, page: Page, action: () => Promise<void>): Promise<number[]> {
+  await browser.startTracing(page, { categories: ['-*', 'toplevel', '__metadata'] });
+  await action();
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
+  const thread = ({ pid, tid }: TraceEvent) => `${pid}/${tid}`;
+  const isMain = ({ name, args }: TraceEvent) => name === 'thread_name' && args?.name === 'CrRendererMain';
+  const mains = new Set(traceEvents.filter(isMain).map(thread));
+  return traceEvents
+    .filter((event) => event.name.endsWith('RunTask') && event.tdur !== undefined && mains.has(thread(event)))
+    .map(({ tdur }) => tdur! / 1000);
+}
+
+/** Of Chromium's trace format. */
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** Processor time, in µs. */
+  readonly tdur?: number;
+  readonly args?: { readonly name?: string };
+}
+
 /** What the page noted since it was opened. */
 export function notes(page: Page): Promise<Notes> {
   return page.evaluate(() => (globalThis as unknown as { noted: never }).noted);
