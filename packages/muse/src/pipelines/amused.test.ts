@@ -69,6 +69,32 @@ describeBackends('aMUSEd', (running) => {
     expect(made.settings.maskSchedule).toBe('linear');
     await muse.dispose();
   });
+
+  it('goes on from the tokens that diffusers masked for image-to-image, step by step as diffusers does', async () => {
+    const backend = running();
+    const parts = await loadMuseParts(nodeFolder(folder('amused-tiny')), { backend });
+    const runtime = new Runtime(backend);
+    const base = new Stage<BasePrepared>('base', runtime, parts.vqgan, parts.transformer);
+    const conditioner = conditionerOf(parts);
+    const context = { parts, runtime, conditioner, base };
+    const start = loadGolden(`${folder('amused-tiny')}/inputs.safetensors`).get('img2img.start_tokens')!.data;
+    const { steps, onStep } = record();
+    // Linear: the golden's pipelines shared one scheduler, which AmusedInpaintPipeline had switched.
+    const options = { ...greedy, maskSchedule: 'linear' } as const;
+    const resolved = checkPipelineOptions(context, options, { place: { package: 'muse', in: 'variations' } });
+    const result = await withCascade(context, resolved, { onStep }, (cascade) =>
+      cascade.run({
+        image: 0,
+        // ⌊5 · 0.7⌋ of the steps are run.
+        startStep: 2,
+        picture: () => picture('input'),
+        tokenMask: () => Uint8Array.from(start, (id) => (id === parts.transformer.maskTokenId ? 1 : 0)),
+      }),
+    );
+    expect(steps).toEqual(expectedSteps('amused-tiny', 'img2img'));
+    expectSamePicture(result.picture, picture('img2img'));
+    for (const part of [base, conditioner, parts.textEncoder, parts.transformer, parts.vqgan]) part.dispose();
+  });
 });
 
 describe('aMUSEd', () => {
@@ -97,30 +123,6 @@ describe('aMUSEd', () => {
       maskSchedule: 'cosine',
       microConditioning: { originalSize: [48, 48], cropOffset: [0, 0], aestheticScore: 6 },
     });
-  });
-
-  it('goes on from the tokens that diffusers masked for image-to-image, step by step as diffusers does', async () => {
-    const parts = await loadMuseParts(nodeFolder(folder('amused-tiny')), { backend });
-    const runtime = new Runtime(backend);
-    const base = new Stage<BasePrepared>('base', runtime, parts.vqgan, parts.transformer);
-    const context = { parts, runtime, conditioner: conditionerOf(parts), base };
-    const start = loadGolden(`${folder('amused-tiny')}/inputs.safetensors`).get('img2img.start_tokens')!.data;
-    const { steps, onStep } = record();
-    // Linear: the golden's pipelines shared one scheduler, which AmusedInpaintPipeline had switched.
-    const options = { ...greedy, maskSchedule: 'linear' } as const;
-    const resolved = checkPipelineOptions(context, options, { place: { package: 'muse', in: 'variations' } });
-    const result = await withCascade(context, resolved, { onStep }, (cascade) =>
-      cascade.run({
-        image: 0,
-        // ⌊5 · 0.7⌋ of the steps are run.
-        startStep: 2,
-        picture: () => picture('input'),
-        tokenMask: () => Uint8Array.from(start, (id) => (id === parts.transformer.maskTokenId ? 1 : 0)),
-      }),
-    );
-    expect(steps).toEqual(expectedSteps('amused-tiny', 'img2img'));
-    expectSamePicture(result.picture, picture('img2img'));
-    for (const part of [parts.textEncoder, parts.transformer, parts.vqgan]) part.dispose();
   });
 
   // ⌊144 · cos(π/2 · k/5)⌋ for k of 0 to 5.
