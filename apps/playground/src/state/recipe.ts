@@ -99,9 +99,9 @@ export function optionsOf(recipe: Recipe, hasSuperRes: boolean): Partial<Pipelin
     outpaint: { ...sampling, ...given(margins) },
     edit: {
       ...draw,
-      ...(iterations !== 100 && { numSteps: iterations }),
+      ...(iterations !== firstRecipe.iterations && { numSteps: iterations }),
       strength,
-      ...(remaskRatio !== 0.08 && { remaskRatio }),
+      ...(remaskRatio !== firstRecipe.remaskRatio && { remaskRatio }),
     },
     variations: { ...sampling, strength },
   } satisfies Record<Verb, object>;

@@ -1,4 +1,4 @@
-import { optionsOf, type Recipe } from '../state/recipe.ts';
+import { firstRecipe, optionsOf, type Recipe } from '../state/recipe.ts';
 import type { Result } from '../state/result.ts';
 import { BUNDLED_ID } from '../state/state.ts';
 
@@ -51,7 +51,7 @@ function optionsLiteral(options: Record<string, string | undefined>): string[] {
 }
 
 function literal(value: unknown): string {
-  if (typeof value === 'string') return `'${value.replace(/['\\]/g, '\\$&')}'`;
+  if (typeof value === 'string') return `'${value.replace(/['\\]/g, '\\$&').replaceAll('\n', '\\n')}'`;
   if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
   return String(value);
 }
@@ -73,12 +73,12 @@ export function commandOf(recipe: Recipe, { model, variant, device, hasSuperRes 
     add('--order', sampling.order);
     add('--mask-schedule', sampling.maskSchedule);
     add('--choice-temperature', sampling.choiceTemperature);
-  } else if (iterations !== 100) add('--iterations', iterations);
+  } else if (iterations !== firstRecipe.iterations) add('--iterations', iterations);
   add('--guidance', sampling.guidanceScale);
   add('--guidance-schedule', sampling.guidanceSchedule);
   add('--sample-temperature', sampling.sampleTemperature);
   if (verb === 'edit' || verb === 'variations') add('--strength', strength);
-  if (verb === 'edit' && remaskRatio !== 0.08) add('--remask-ratio', remaskRatio);
+  if (verb === 'edit' && remaskRatio !== firstRecipe.remaskRatio) add('--remask-ratio', remaskRatio);
   if (verb === 'outpaint') {
     for (const [side, pixels] of Object.entries(margins)) if (pixels > 0) add(`--${side}`, pixels);
   }

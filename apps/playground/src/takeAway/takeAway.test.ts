@@ -84,7 +84,8 @@ it('code names what was changed, and nothing else', () => {
   );
 });
 
-it('commands are quoted for a shell', () => {
+it('texts are quoted, for JavaScript and for a shell', () => {
+  expect(codeOf({ ...cat, prompt: "it's\n\\" }, context)).toContain("prompt: 'it\\'s\\n\\\\'");
   expect(commandOf({ ...cat, prompt: "it's; rm" }, context)).toBe("npx @muse/cli generate 'it'\\''s; rm' --seed 7");
   const edit: Recipe = { ...cat, verb: 'edit', image, strength: 0.5, iterations: 30, sampling: { guidanceScale: 2 } };
   expect(commandOf(edit, { model: 'org/name', hasSuperRes: true })).toBe(
