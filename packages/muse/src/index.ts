@@ -21,6 +21,7 @@ export type { InpaintOptions } from './pipelines/inpaint.js';
 export type { OutpaintedImage, OutpaintOptions } from './pipelines/outpaint.js';
 export type { UpscaleOptions } from './pipelines/upscale.js';
 export type { VariationsOptions } from './pipelines/variations.js';
+export { type TextEncoderPlace, textEncoderPlaces } from './planMemory.js';
 export { decodePng, encodePng } from './png.js';
 export { readPngText } from './pngChunks.js';
 export type { LoadProgress } from './progress.js';

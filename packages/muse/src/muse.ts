@@ -3,7 +3,7 @@ import type { FolderSource, ModelIndex } from '@muse/checkpoint';
 import { checkParts } from './checkParts.js';
 import { conditionerOf } from './conditioning/conditionerOf.js';
 import type { GeneratedImage, RgbaImage, TokenGrid } from './image.js';
-import { type LoadOptions, loadMuseParts, type MuseParts } from './museParts.js';
+import { isAmused, type LoadOptions, loadMuseParts, type MuseParts } from './museParts.js';
 import type { ResolvedOptions } from './options.js';
 import type { BasePrepared, PipelineContext } from './pipelines/context.js';
 import { type EditOptions, edit } from './pipelines/edit.js';
@@ -13,8 +13,10 @@ import { type InpaintOptions, inpaint } from './pipelines/inpaint.js';
 import { type OutpaintedImage, type OutpaintOptions, outpaint } from './pipelines/outpaint.js';
 import { type UpscaleOptions, upscale } from './pipelines/upscale.js';
 import { type VariationsOptions, variations } from './pipelines/variations.js';
+import type { TextEncoderPlace } from './planMemory.js';
 import { Runtime } from './runtime.js';
 import { Stage, type StageName } from './stage.js';
+import { isStreamed } from './textRows.js';
 
 /** States of a text, on the host. */
 export interface EncodedText {
@@ -79,6 +81,12 @@ export class Muse {
   get dtype(): ModelDtype {
     const { dtype, backend } = this.#context.parts;
     return dtype ?? backend.dtype;
+  }
+
+  /** Where the text encoder's weights are. */
+  get textEncoder(): TextEncoderPlace {
+    const { parts } = this.#context;
+    return !isAmused(parts) && isStreamed(parts.textEncoder) ? 'streamed' : 'resident';
   }
 
   get index(): ModelIndex {
@@ -158,12 +166,14 @@ export class Muse {
   /**
    * Hidden states of a text as the transformer sees them, padded to the encoder's length.
    *
-   * @throws ConfigError for text that is too long or not in the vocabulary
+   * @throws ConfigError for text that is too long or not in the vocabulary; the signal's reason between blocks of an encoder
+   *   that is streamed
    */
-  async encodeText(text: string): Promise<EncodedText> {
+  async encodeText(text: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<EncodedText> {
     const { conditioner, runtime } = this.#alive('encodeText');
     conditioner.checkText(place('encodeText'), 'text', text);
-    const { embeds, mask } = conditioner.encode(text);
+    signal?.throwIfAborted();
+    const { embeds, mask } = await conditioner.encode(text, signal);
     const [, T, Dt] = embeds.shape;
     const [hostEmbeds, hostMask] = await Promise.all([
       runtime.read<Float32Array>(embeds),
@@ -186,7 +196,8 @@ export class Muse {
     if (runtime.isDisposed) return;
     this.release();
     const { vqgan, textEncoder, transformer, superRes, backend, ownsBackend } = parts;
-    for (const part of [vqgan, textEncoder, transformer, superRes?.vqgan, superRes?.transformer]) part?.dispose();
+    const own = [vqgan, textEncoder, transformer, superRes?.vqgan, superRes?.transformer];
+    await Promise.all(own.map((part) => part?.dispose()));
     if (ownsBackend) await backend.dispose();
   }
 

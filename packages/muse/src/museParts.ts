@@ -16,12 +16,22 @@ import {
   type UViT,
 } from '@muse/masked-transformer';
 import { resolveSamplingSettings, type SamplingSettings } from '@muse/sampler';
-import { loadT5Encoder, type T5Encoder } from '@muse/t5-encoder';
+import {
+  type EncodeProgress,
+  loadT5Encoder,
+  memoryPromptCache,
+  openStreamedT5Encoder,
+  type PromptCache,
+  type StreamedT5Encoder,
+  type T5Encoder,
+} from '@muse/t5-encoder';
 import { loadVQGAN, loadVQModel, type VQGAN } from '@muse/vqgan';
-import { checkMemory } from './checkMemory.js';
 import { checkParts } from './checkParts.js';
 import { checkDtype, dtypeOn, packParameters } from './packParameters.js';
+import { planMemory, type TextEncoderPlace, textEncoderPlaces } from './planMemory.js';
 import { type LoadProgress, watchFolder } from './progress.js';
+
+const place = { package: 'muse', in: 'fromPretrained' } as const;
 
 /** The second stage of a cascade: a finer grid of its own VQGAN, sampled with the base's tokens in view. */
 export interface SuperResParts {
@@ -41,7 +51,9 @@ interface CommonParts {
 
 /** Muse as in the paper. */
 export interface T5Parts extends CommonParts {
-  readonly textEncoder: T5Encoder;
+  readonly textEncoder: T5Encoder | StreamedT5Encoder;
+  /** See `LoadOptions`. */
+  readonly onTextProgress?: (progress: EncodeProgress) => void;
   readonly transformer: MaskedTransformer;
   readonly superRes?: SuperResParts;
 }
@@ -73,6 +85,16 @@ export interface LoadOptions {
    * docs/numerics.md. Default: the backend's, or f32.
    */
   readonly dtype?: 'auto' | ModelDtype;
+  /**
+   * Where the weights of a T5 are while the model is in use. `resident`: on the device, at f32. `streamed`: in their file, of which
+   * each new prompt reads a block at a time, so the source must stay. Default `auto`: streamed above 2³⁰ weights (`xl`, `xxl`),
+   * and on wasm where the model would not fit otherwise.
+   */
+  readonly textEncoder?: 'auto' | TextEncoderPlace;
+  /** Where a streamed text encoder keeps what it made of prompts. Default: in memory, of the last 64. */
+  readonly promptCache?: PromptCache;
+  /** Told of each block that a streamed text encoder reads and computes for a prompt. */
+  readonly onTextProgress?: (progress: EncodeProgress) => void;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -93,23 +115,44 @@ export async function loadMuseParts(source: FolderSource, options: LoadOptions =
   const { device = 'auto', onProgress, signal } = options;
   signal?.throwIfAborted();
   if (options.dtype !== undefined) checkDtype(options.dtype);
+  checkTextEncoder(options.textEncoder);
   const folder = await openModelFolder(watchFolder(source, { onProgress, signal }), { variant: options.variant });
   checkClasses(folder, source.location);
   checkSampling(folder.index, source.location);
+  if (options.textEncoder === 'streamed' && folder.index.format === 'diffusers') {
+    throw new ConfigError(
+      place,
+      'expected a model with a T5 for textEncoder streamed, got one with a text encoder of CLIP',
+    );
+  }
   const backend = options.backend ?? (await createBackend({ device, dtype: options.dtype }));
   onProgress?.({ status: 'device', device: backend.name, reason: backend.reason });
-  const loaded: { dispose(): void }[] = [];
+  const loaded: Part[] = [];
   const keep: Keep = (part) => {
     loaded.push(part);
     return part;
   };
   try {
     const dtype = options.backend ? dtypeOn(backend, options.dtype) : backend.dtype;
-    // By headers alone, so they are no progress.
-    await checkMemory(await openModelFolder(source, { variant: options.variant }), backend);
-    const load = folder.index.format === 'diffusers' ? loadAmusedParts : loadT5Parts;
+    // Headers are no progress; nor is what a streamed text encoder reads for a prompt, long after loading.
+    const unwatched = await openModelFolder(source, { variant: options.variant });
+    const textEncoder = await planMemory(unwatched, backend, options.textEncoder);
+    const { promptCache: cache = memoryPromptCache(), onTextProgress } = options;
+    const loadText: LoadText = async () => {
+      if (textEncoder === 'resident') {
+        const load = componentLoader(folder.component, keep);
+        return { textEncoder: await load('text_encoder', (part) => loadT5Encoder(backend, part)) };
+      }
+      const open = componentLoader(unwatched.component, keep);
+      const encoder = await open('text_encoder', (part) => openStreamedT5Encoder(backend, part, { cache }));
+      return { textEncoder: encoder, onTextProgress };
+    };
+    const load = () =>
+      folder.index.format === 'diffusers'
+        ? loadAmusedParts(backend, folder, keep)
+        : loadT5Parts(backend, folder, keep, loadText);
     const parts: MuseParts = {
-      ...(await load(backend, folder, keep)),
+      ...(await load()),
       dtype,
       ownsBackend: options.backend === undefined,
     };
@@ -124,20 +167,40 @@ export async function loadMuseParts(source: FolderSource, options: LoadOptions =
     onProgress?.({ status: 'ready', name: source.location });
     return parts;
   } catch (error) {
-    for (const part of loaded) part.dispose();
+    await Promise.all(loaded.map((part) => part.dispose()));
     if (!options.backend) await backend.dispose();
     throw error;
   }
 }
 
-/** Notes what is to be given back if the rest fails. */
-type Keep = <T extends { dispose(): void }>(part: T) => T;
+/** What is given back at the end. */
+interface Part {
+  dispose(): void | Promise<void>;
+}
 
-async function loadT5Parts(backend: Backend, { index, component }: ModelFolder, keep: Keep): Promise<T5Parts> {
+/** Notes what is to be given back if the rest fails. */
+type Keep = <T extends Part>(part: T) => T;
+
+/** Loads a T5, or opens one that stays in its file. */
+type LoadText = () => Promise<Pick<T5Parts, 'textEncoder' | 'onTextProgress'>>;
+
+/** @throws ConfigError for what is no place, before a device is started */
+function checkTextEncoder(textEncoder: LoadOptions['textEncoder'] = 'auto'): void {
+  const places = ['auto', ...textEncoderPlaces];
+  if (places.includes(textEncoder)) return;
+  throw new ConfigError(place, `expected textEncoder ${places.join(', ')}, got ${String(textEncoder)}`);
+}
+
+async function loadT5Parts(
+  backend: Backend,
+  { index, component }: ModelFolder,
+  keep: Keep,
+  loadText: LoadText,
+): Promise<T5Parts> {
   const load = componentLoader(component, keep);
   return {
     backend,
-    textEncoder: await load('text_encoder', (part) => loadT5Encoder(backend, part)),
+    ...(await loadText()),
     transformer: await load('transformer', (part) => loadMaskedTransformer(backend, part)),
     vqgan: await load('vqgan', (part) => loadVQGAN(backend, part)),
     ...(hasSuperRes(index) && {
@@ -164,10 +227,7 @@ async function loadAmusedParts(backend: Backend, { index, component }: ModelFold
 
 /** Reads components by name; an error of a configuration names its file. */
 function componentLoader(component: ModelFolder['component'], keep: Keep) {
-  return async <T extends { dispose(): void }>(
-    name: string,
-    read: (part: ModelComponent) => Promise<T>,
-  ): Promise<T> => {
+  return async <T extends Part>(name: string, read: (part: ModelComponent) => Promise<T>): Promise<T> => {
     const part = await component(name);
     return inFile(`${part.folder.location}/config.json`, async () => keep(await read(part)));
   };
@@ -186,7 +246,7 @@ function checkSampling({ sampling, superResSampling }: ModelIndex, location: str
 function inFile<T>(path: string, action: () => T): T {
   const named = (cause: unknown) => {
     if (!(cause instanceof ConfigError)) return cause;
-    return new ConfigError({ package: 'muse', in: 'fromPretrained' }, `${path}: ${cause.message}`, { cause });
+    return new ConfigError(place, `${path}: ${cause.message}`, { cause });
   };
   try {
     const result = action();
@@ -207,7 +267,7 @@ function checkClasses({ index }: ModelFolder, location: string): void {
     const got = Object.hasOwn(index.components, name) ? index.components[name] : 'none';
     if (got !== expected) {
       throw new ConfigError(
-        { package: 'muse', in: 'fromPretrained' },
+        place,
         `${location}/model_index.json: expected component ${name} to be ${expected}, got ${got}`,
       );
     }

@@ -10,6 +10,7 @@ export {
 export { loadT5Encoder } from './loadT5Encoder.js';
 export { t5Parameters } from './parameters.js';
 export { relativePositionBuckets } from './relativePosition.js';
+export { memoryPromptCache } from './streaming/memoryPromptCache.js';
 export { openStreamedT5Encoder, type StreamedT5Options } from './streaming/openStreamedT5Encoder.js';
 export { padStates } from './streaming/padStates.js';
 export type { PromptCache } from './streaming/promptCache.js';

@@ -36,12 +36,12 @@ export function clipConditioner(parts: AmusedParts): Conditioner {
   return {
     microConditioning: usual,
     checkText: (place, name, text) => checkText(place, name, text, { tokenizer: textEncoder.tokenizer!, maxLength }),
-    encode(text) {
+    async encode(text) {
       const { penultimate, last, projected } = textEncoder.encode([text]);
       tf.dispose([last, projected]);
       return { embeds: penultimate, mask: tf.ones([1, penultimate.shape[1]]) };
     },
-    prepare({ prompt, negativePrompt = '', microConditioning }) {
+    async prepare({ prompt, negativePrompt = '', microConditioning }) {
       const micro = microNumbers(microConditioning!);
       const isUsual = negativePrompt === '' && micro.join() === usualMicro.join();
       const base = new PreparedRows<PreparedUViT>({

@@ -27,10 +27,10 @@ export interface Conditioner {
   readonly microConditioning?: MicroConditioning;
   /** @throws ConfigError for text that the encoder would cut off or not see */
   checkText(place: ErrorPlace, name: string, text: string): void;
-  /** The caller disposes both. */
-  encode(text: string): EncodedTensors;
-  /** The caller disposes it. */
-  prepare(settings: GenerationSettings): PromptConditioning;
+  /** The caller disposes both. Rejects with the signal's reason, where the encoder takes its time. */
+  encode(text: string, signal?: AbortSignal): Promise<EncodedTensors>;
+  /** The caller disposes it. Rejects as `encode`, and leaves nothing then. */
+  prepare(settings: GenerationSettings, signal?: AbortSignal): Promise<PromptConditioning>;
   /** Frees what prompts have in common. */
   dispose(): void;
 }

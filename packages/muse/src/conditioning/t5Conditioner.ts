@@ -2,7 +2,7 @@ import type { Conditioning, PreparedConditioning, PreparedSuperRes } from '@muse
 import { checkText } from '../checkText.js';
 import type { T5Parts } from '../museParts.js';
 import { PreparedRows } from '../preparedRows.js';
-import { disposeRow, textRow } from '../textRow.js';
+import { disposeRow, isStreamed, noTextRow, textRows } from '../textRows.js';
 import type { Conditioner } from './conditioner.js';
 import { Lazy } from './lazy.js';
 
@@ -11,12 +11,12 @@ import { Lazy } from './lazy.js';
  * branch of every prompt without a negative one.
  */
 export function t5Conditioner(parts: T5Parts): Conditioner {
-  const { backend, textEncoder, transformer, superRes } = parts;
+  const { backend, textEncoder, transformer, superRes, onTextProgress: onProgress } = parts;
   const { tf } = backend;
   const { maxLength } = textEncoder.config;
   const unconditional = new Lazy(
     () => {
-      const row = textRow(parts);
+      const row = noTextRow(parts);
       const prepared = transformer.prepare(row);
       disposeRow(row);
       return prepared;
@@ -25,11 +25,10 @@ export function t5Conditioner(parts: T5Parts): Conditioner {
   );
   return {
     checkText: (place, name, text) => checkText(place, name, text, { tokenizer: textEncoder.tokenizer!, maxLength }),
-    encode: (text) => textEncoder.encode([text]),
-    prepare({ prompt, negativePrompt }) {
-      const own = [prompt, negativePrompt].map((text) => {
-        return new Lazy(() => textRow(parts, text), disposeRow);
-      });
+    encode: async (text, signal) =>
+      isStreamed(textEncoder) ? textEncoder.encode([text], { signal, onProgress }) : textEncoder.encode([text]),
+    async prepare({ prompt, negativePrompt }, signal) {
+      const own = await textRows(parts, [prompt, negativePrompt], signal);
       const [promptRow, negativeRow] = own as [Lazy<Conditioning>, Lazy<Conditioning>];
       const base = new PreparedRows<PreparedConditioning>({
         prompt: () => transformer.prepare(promptRow.get()),

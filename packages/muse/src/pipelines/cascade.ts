@@ -54,15 +54,17 @@ export class Cascade {
   readonly #options: Pick<PipelineOptions, 'signal' | 'onStep'>;
   readonly #conditioning: PromptConditioning;
 
+  /** @param conditioning its own from then on */
   constructor(
     context: PipelineContext,
     resolved: ResolvedOptions,
     options: Pick<PipelineOptions, 'signal' | 'onStep'>,
+    conditioning: PromptConditioning,
   ) {
     this.#context = context;
     this.#resolved = resolved;
     this.#options = options;
-    this.#conditioning = context.conditioner.prepare(resolved.settings);
+    this.#conditioning = conditioning;
   }
 
   /**
@@ -203,9 +205,13 @@ export async function withCascade<R>(
   options: Pick<PipelineOptions, 'signal' | 'onStep'>,
   use: (cascade: Cascade) => Promise<R>,
 ): Promise<R> {
-  options.signal?.throwIfAborted();
-  const cascade = new Cascade(context, resolved, options);
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const conditioning = await context.conditioner.prepare(resolved.settings, signal);
+  const cascade = new Cascade(context, resolved, options, conditioning);
   try {
+    // A text encoder that is read block by block takes long enough for someone to dispose of the pipeline.
+    context.runtime.checkAlive('generate');
     return await use(cascade);
   } finally {
     cascade.dispose();

@@ -1,5 +1,5 @@
 import { type FolderSource, openModelFolder } from '@muse/checkpoint';
-import { wasmBytes } from '../checkMemory.js';
+import { planOnWasm, t5ConfigOf } from '../planMemory.js';
 
 /** A part of a model, by the headers of its files. */
 export interface ComponentReport {
@@ -47,7 +47,8 @@ export async function inspectModel(source: FolderSource): Promise<ModelReport> {
       await checkpoint.close();
     }
   }
-  const numWeights = components.reduce((sum, { numParameters }) => sum + numParameters, 0);
-  const { name, license } = folder.index;
-  return { name, license, components, wasmBytes: wasmBytes(numWeights, folder.index) };
+  const { index } = folder;
+  const numWeights = new Map(components.map(({ name, numParameters }) => [name, numParameters]));
+  const { bytes: wasmBytes } = planOnWasm({ index, numWeights, t5: await t5ConfigOf(folder) });
+  return { name: index.name, license: index.license, components, wasmBytes };
 }

@@ -3,7 +3,7 @@ import { createMuse, type Muse } from '../muse.js';
 import { isAmused, loadMuseParts, type MuseParts } from '../museParts.js';
 import type { LoadProgress } from '../progress.js';
 import { Runtime } from '../runtime.js';
-import { disposeRow, textRow } from '../textRow.js';
+import { textRows } from '../textRows.js';
 import type { CallPort } from './callPort.js';
 import { inspectModel } from './inspectModel.js';
 import { type ModelSource, openSource, peekSource } from './modelSource.js';
@@ -120,8 +120,8 @@ export class MuseHost {
     if (isAmused(parts)) throw new MuseError(place('attention'), another);
     const { textEncoder, transformer } = parts;
     const { tf } = backend;
-    const row = textRow(parts, prompt);
-    const prepared = transformer.prepare(row);
+    const [row] = await textRows(parts, [prompt]);
+    const prepared = transformer.prepare(row!.get());
     try {
       const weights = watch.watch(() => {
         transformer.forward(tf.tensor2d(tokenIds, [1, tokenIds.length], 'int32'), prepared);
@@ -133,7 +133,7 @@ export class MuseHost {
       return { weights: values, shape: [S, T], pieces: tokenizer.pieces(tokenizer.encode(prompt, { maxLength: T })) };
     } finally {
       prepared.dispose();
-      disposeRow(row);
+      row!.dispose();
     }
   }
 

@@ -17,6 +17,8 @@ export interface EncodeProgress {
   readonly stage: 'cached' | 'embeddings' | 'weights' | 'compute';
   /** Of `weights` and `compute`, from 0 on. */
   readonly layer?: number;
+  /** How many blocks there are, of `weights` and `compute`. */
+  readonly numLayers?: number;
   readonly numTexts: number;
   readonly elapsedMs: number;
 }
@@ -182,10 +184,11 @@ export class StreamedT5Encoder {
       for (const { shape } of prompts) {
         if (!biases.has(shape[0])) biases.set(shape[0], positionBias(context, shape[0]));
       }
-      for (let layer = 0; layer < config.numLayers; layer++) {
+      const { numLayers } = config;
+      for (let layer = 0; layer < numLayers; layer++) {
         signal?.throwIfAborted();
         weights = await blocks.block(layer);
-        timed({ stage: 'weights', layer, numTexts });
+        timed({ stage: 'weights', layer, numLayers, numTexts });
         const block = contextOf(backend, config, weights);
         for (const [index, x] of states.entries()) {
           states[index] = encoderBlock(block, layer, x, biases.get(x.shape[1])!);
@@ -196,7 +199,7 @@ export class StreamedT5Encoder {
         tf.dispose([...weights.values()]);
         weights = undefined;
         await backend.checkErrors();
-        timed({ stage: 'compute', layer, numTexts });
+        timed({ stage: 'compute', layer, numLayers, numTexts });
       }
       const results: PromptStates[] = [];
       for (const [index, x] of states.entries()) {
