@@ -12,6 +12,7 @@ import {
   orders,
   pair,
   share,
+  textEncoders,
 } from './values.js';
 
 export function oneOf(flags: string, description: string, choices: readonly string[]): Option {
@@ -24,6 +25,11 @@ export function deviceOption(): Option {
 
 function dtypeOption(): Option {
   return oneOf('--dtype <name>', "what the transformer's weights are kept in (default: f32)", dtypes);
+}
+
+function textEncoderOption(): Option {
+  const description = 'weights of a T5 on the device or read from their file for each prompt (default: auto, by size)';
+  return oneOf('--text-encoder <place>', description, textEncoders);
 }
 
 /** A path or name that was given empty would be taken for the current folder. */
@@ -61,6 +67,7 @@ export function addImageOptions(command: Command, defaultName: string): Command 
     .addOption(modelOption())
     .addOption(deviceOption())
     .addOption(dtypeOption())
+    .addOption(textEncoderOption())
     .addOption(outputOption(`a folder, or a file that ends in .png (default: ${defaultName} here)`))
     .option('-f, --force', 'overwrite files');
 }

@@ -1,4 +1,5 @@
 import { deviceNames, modelDtypes } from '@muse/backend';
+import { textEncoderPlaces } from '@muse/muse';
 import * as sampler from '@muse/sampler';
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +9,7 @@ describe('the lists of choices', () => {
   it('are those of the packages', () => {
     expect([...values.devices].sort()).toEqual(['auto', ...deviceNames].sort());
     expect(values.dtypes).toEqual(['auto', ...modelDtypes]);
+    expect(values.textEncoders).toEqual(['auto', ...textEncoderPlaces]);
     expect(values.orders).toEqual(sampler.decodeOrders);
     expect(values.guidanceSchedules).toEqual(sampler.guidanceSchedules);
     expect(values.maskSchedules).toEqual(sampler.maskSchedules);

@@ -1,5 +1,5 @@
 import type { DeviceName, ModelDtype } from '@muse/backend';
-import type { StageName } from '@muse/muse';
+import type { StageName, TextEncoderPlace } from '@muse/muse';
 import type { DecodeOrder, GuidanceSchedule, MaskSchedule } from '@muse/sampler';
 import type { RunSettings } from '@muse/trainer';
 import { InvalidArgumentError } from 'commander';
@@ -8,6 +8,7 @@ import { InvalidArgumentError } from 'commander';
 // values.test.ts holds them against the originals.
 export const devices = ['auto', 'webgpu', 'tensorflow', 'wasm', 'cpu'] as const satisfies (DeviceName | 'auto')[];
 export const dtypes = ['auto', 'f32', 'f16', 'q8', 'bf16'] as const satisfies ('auto' | ModelDtype)[];
+export const textEncoders = ['auto', 'resident', 'streamed'] as const satisfies ('auto' | TextEncoderPlace)[];
 export const orders = ['confidence', 'halton'] as const satisfies DecodeOrder[];
 export const guidanceSchedules = ['constant', 'linear', 'cosine', 'interval'] as const satisfies GuidanceSchedule[];
 export const maskSchedules = [

@@ -43,6 +43,26 @@ describe('muse generate', () => {
     expect(stderr).toContain('expected a dtype of the device wasm (auto, f32), got q8');
   });
 
+  it('makes the same image of a text encoder whose weights stay in their file, and keeps what that made of a prompt', async () => {
+    const { path } = await inFolder('streamed');
+    const options = { env: { MUSE_CACHE: join(path, 'cache') } };
+    const args = ['generate', 'a smiling cat', '--negative', 'a dog', '--steps', '2', '--seed', '3'];
+    const run = (name: string, ...more: string[]) =>
+      work.run([...args, ...more, '--output', `streamed/${name}.png`], options);
+    const resident = await run('resident');
+    expect(resident.code, resident.stderr).toBe(0);
+    expect(resident.stderr).not.toContain('Text encoder');
+    const streamed = await run('streamed', '--text-encoder', 'streamed');
+    expect(streamed.code, streamed.stderr).toBe(0);
+    expect(streamed.stderr).toContain('Text encoder: read block by block for each new prompt');
+    expect(streamed.stderr).not.toContain('from the cache');
+    expect(await read('streamed/streamed.png')).toEqual(await read('streamed/resident.png'));
+    expect(await readdir(join(path, 'cache/prompts'))).toHaveLength(2);
+    const again = await run('again', '--text-encoder', 'streamed');
+    expect(again.stderr).toContain('Text encoder: 2 texts from the cache');
+    expect(await read('streamed/again.png')).toEqual(await read('streamed/resident.png'));
+  });
+
   it('remembers prompt, seed, model and settings in the file, and --from repeats it to the byte', async () => {
     const { path, files } = await inFolder('from');
     const args = [

@@ -1,11 +1,14 @@
 import type { Muse } from '@muse/muse';
 import type { NodeLoadProgress } from '@muse/muse/node';
+import type { EncodeProgress } from '@muse/t5-encoder';
 import { byteSize, duration } from '../terminal/duration.js';
 import type { ProgressLine } from '../terminal/progressLine.js';
 import { defaultModel } from '../values.js';
 import { type ModelFlags, sourceOptions } from './modelFlags.js';
 
 export interface LoadModelOptions extends ModelFlags {
+  /** False to encode texts again that were encoded before. */
+  readonly cache?: boolean;
   readonly signal: AbortSignal;
   readonly progress: ProgressLine;
 }
@@ -23,15 +26,34 @@ export async function loadModel(options: LoadModelOptions): Promise<Muse> {
 
 /** {@link loadModel}, and which files of the model were loaded. */
 export async function loadModelWithSource(options: LoadModelOptions): Promise<{ muse: Muse; source: LoadedSource }> {
-  const { model = defaultModel, device = 'auto', dtype, signal, progress } = options;
+  const { model = defaultModel, device = 'auto', dtype, textEncoder, cache = true, signal, progress } = options;
   progress.update(`Loading ${model} …`);
-  const { Muse, resolveModelFolder } = await import('@muse/muse/node');
+  const [{ Muse, resolveModelFolder }, { defaultPromptCacheFolder, diskPromptCache }] = await Promise.all([
+    import('@muse/muse/node'),
+    import('@muse/t5-encoder/node'),
+  ]);
   const onProgress = (event: NodeLoadProgress) => showLoading(model, event, progress);
   const found = { ...sourceOptions(options), signal, onProgress };
   const folder = await resolveModelFolder(model, { ...found, resolveFrom: import.meta.url });
   const { commit, variant } = folder;
   const source = { ...(commit !== undefined && { revision: commit }), ...(variant !== undefined && { variant }) };
-  return { muse: await Muse.fromPretrained(folder, { ...found, device, dtype }), source };
+  const muse = await Muse.fromPretrained(folder, {
+    ...found,
+    device,
+    dtype,
+    textEncoder,
+    ...(cache && { promptCache: diskPromptCache(defaultPromptCacheFolder()) }),
+    onTextProgress: (event) => showEncoding(event, progress),
+  });
+  if (muse.textEncoder === 'streamed') progress.line('Text encoder: read block by block for each new prompt');
+  return { muse, source };
+}
+
+/** What happens while a text encoder whose weights stay in their file reads a prompt. */
+function showEncoding({ stage, layer = 0, numLayers, numTexts }: EncodeProgress, progress: ProgressLine): void {
+  const texts = numTexts === 1 ? 'a text' : `${numTexts} texts`;
+  if (stage === 'cached') progress.line(`Text encoder: ${texts} from the cache`);
+  if (stage === 'compute') progress.update(`Encoding ${texts}: block ${layer + 1} of ${numLayers}`);
 }
 
 /** What happens while a model is fetched and loaded. */

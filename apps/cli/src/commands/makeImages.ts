@@ -18,7 +18,14 @@ export async function makeImages(job: ImageJob, flags: OutputFlags, io: Io, sign
   const startMs = performance.now();
   const destinations = await resolveDestinations(job, flags);
   const progress = new ProgressLine(io, flags.quiet);
-  const { muse, source } = await loadModelWithSource({ ...sourceOptions(flags), ...job, signal, progress });
+  const { textEncoder } = flags;
+  const { muse, source } = await loadModelWithSource({
+    ...sourceOptions(flags),
+    ...job,
+    textEncoder,
+    signal,
+    progress,
+  });
   try {
     job.check?.(muse);
     const reports: ImageReport[] = [];

@@ -1,4 +1,5 @@
 import type { DeviceName, ModelDtype } from '@muse/backend';
+import type { TextEncoderPlace } from '@muse/muse';
 
 /** Options of every command that loads a model. */
 export interface ModelFlags {
@@ -13,6 +14,8 @@ export interface ModelFlags {
   readonly device?: DeviceName | 'auto';
   /** Of commands that make images. Default f32. */
   readonly dtype?: 'auto' | ModelDtype;
+  /** Of commands that make images. Default `auto`. */
+  readonly textEncoder?: 'auto' | TextEncoderPlace;
   readonly quiet?: boolean;
 }
 
