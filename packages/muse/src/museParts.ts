@@ -27,6 +27,7 @@ import {
 } from '@muse/t5-encoder';
 import { loadVQGAN, loadVQModel, type VQGAN } from '@muse/vqgan';
 import { checkParts } from './checkParts.js';
+import { inFile } from './inFile.js';
 import { checkDtype, dtypeOn, packParameters } from './packParameters.js';
 import { planMemory, type TextEncoderPlace, textEncoderPlaces } from './planMemory.js';
 import { type LoadProgress, watchFolder } from './progress.js';
@@ -239,23 +240,6 @@ function checkSampling({ sampling, superResSampling }: ModelIndex, location: str
     if (!settings) continue;
     const place = { package: 'muse', in: field };
     inFile(`${location}/model_index.json`, () => resolveSamplingSettings(settings as Partial<SamplingSettings>, place));
-  }
-}
-
-/** An error of a configuration says where that is. */
-function inFile<T>(path: string, action: () => T): T {
-  const named = (cause: unknown) => {
-    if (!(cause instanceof ConfigError)) return cause;
-    return new ConfigError(place, `${path}: ${cause.message}`, { cause });
-  };
-  try {
-    const result = action();
-    if (!(result instanceof Promise)) return result;
-    return result.catch((cause: unknown) => {
-      throw named(cause);
-    }) as T;
-  } catch (cause) {
-    throw named(cause);
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Backend, ConfigError } from '@muse/backend';
 import { countParameters, type ModelFolder, type ModelIndex } from '@muse/checkpoint';
 import { resolveT5Config, type T5Config, t5Parameters } from '@muse/t5-encoder';
+import { inFile } from './inFile.js';
 
 /**
  * Where the weights of a T5 are while a pipeline is in use: `resident`, all of them on the device; `streamed`, in their file,
@@ -70,7 +71,8 @@ function placeBySize(t5: T5Config | undefined, mode: 'auto' | TextEncoderPlace):
 /** The configuration of a model's T5, or undefined for one with another text encoder. */
 export async function t5ConfigOf({ index, component }: ModelFolder): Promise<T5Config | undefined> {
   if (index.format === 'diffusers') return undefined;
-  return resolveT5Config((await component('text_encoder')).config);
+  const { config, folder } = await component('text_encoder');
+  return inFile(`${folder.location}/config.json`, () => resolveT5Config(config));
 }
 
 /**
