@@ -12,6 +12,7 @@ import { type Attribute, fromBfloat16, runOp, TfDataType, toBfloat16 } from './e
 export const bfloat16Ops: Pick<Ops, 'linear' | 'conv2d'> = { linear, conv2d };
 
 const BFLOAT16: Attribute = ['T', 'TYPE', TfDataType.bfloat16];
+const FLOAT32: Attribute = ['T', 'TYPE', TfDataType.float32];
 
 function linear(x: tf.Tensor, weight: tf.Tensor2D, bias?: tf.Tensor1D): tf.Tensor {
   const [I, O] = weight.shape;
@@ -50,13 +51,8 @@ function conv2d(
 ): tf.Tensor4D {
   const isPadded = padding !== 'same' && padding.some((size) => size > 0);
   const [top, bottom, left, right] = isPadded ? padding : [0, 0, 0, 0];
-  const attributes: Attribute[] = [
-    BFLOAT16,
-    ['strides', 'INT', [1, stride, stride, 1]],
-    ['padding', 'STRING', padding === 'same' ? 'SAME' : 'VALID'],
-    ['data_format', 'STRING', 'NHWC'],
-    ['dilations', 'INT', [1, 1, 1, 1]],
-  ];
+  const others = convolution(stride, padding === 'same' ? 'SAME' : 'VALID');
+  const attributes: Attribute[] = [BFLOAT16, ...others];
   return differentiable({
     inputs: { x, weight, bias },
     forward(save) {
@@ -84,10 +80,37 @@ function conv2d(
         },
         weight() {
           const size = tf.tensor1d(filter!.shape, 'int32');
-          return fromBfloat16(runOp('Conv2DBackpropFilter', attributes, [images!, size, dOut]));
+          if (addsUpFilters()) return fromBfloat16(runOp('Conv2DBackpropFilter', attributes, [images!, size, dOut]));
+          const wide = [fromBfloat16(images!), size, fromBfloat16(dOut)];
+          return runOp('Conv2DBackpropFilter', [FLOAT32, ...others], wide);
         },
         bias: () => tf.sum(dy, [0, 1, 2]),
       };
     },
   }) as tf.Tensor4D;
+}
+
+/** Attributes of TensorFlow's convolutions, but for their type. */
+function convolution(stride: number, padding: 'SAME' | 'VALID'): Attribute[] {
+  return [
+    ['strides', 'INT', [1, stride, stride, 1]],
+    ['padding', 'STRING', padding],
+    ['data_format', 'STRING', 'NHWC'],
+    ['dilations', 'INT', [1, 1, 1, 1]],
+  ];
+}
+
+let filtersAddUp: boolean | undefined;
+
+/** Whether a filter's gradient is summed in f32. On processors without AVX-512 it is in bfloat16: of many ones, 896 are left. */
+function addsUpFilters(): boolean {
+  filtersAddUp ??= tf.tidy(() => {
+    const images = toBfloat16(tf.ones([1, 32, 32, 2]));
+    const dOut = toBfloat16(tf.ones([1, 32, 32, 512]));
+    const size = tf.tensor1d([1, 1, 2, 512], 'int32');
+    const inputs = [images, size, dOut];
+    const sums = fromBfloat16(runOp('Conv2DBackpropFilter', [BFLOAT16, ...convolution(1, 'SAME')], inputs)).dataSync();
+    return sums.every((sum) => sum === 32 * 32);
+  });
+  return filtersAddUp;
 }
