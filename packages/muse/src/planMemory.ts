@@ -11,7 +11,7 @@ export const textEncoderPlaces = ['resident', 'streamed'] as const;
 export type TextEncoderPlace = (typeof textEncoderPlaces)[number];
 
 /** `auto` leaves a T5 of more weights in its file, which is 4 GiB of f32: of the published ones `xl` and `xxl`. */
-export const MAX_RESIDENT_WEIGHTS = 2 ** 30;
+const MAX_RESIDENT_WEIGHTS = 2 ** 30;
 
 /** All that WebAssembly can address with 32 bits. */
 const WASM_BYTES = 2 ** 32;

@@ -12,7 +12,7 @@ import { blobSource } from './filesFolder.js';
 import type { HubSource } from './modelSource.js';
 
 /** What is fetched of a file at first: all of a configuration, the header of most weight files. */
-export const FIRST_BYTES = 128 * 1024;
+const FIRST_BYTES = 128 * 1024;
 
 /**
  * A model folder on a web server, to look into before anything is loaded: of a file that is not in the cache only what is
