@@ -74,15 +74,11 @@ const results = [
     const breaches = checkLayers(root);
     if (breaches.length > 0) throw new Error(breaches.join('\n'));
   }),
+  // Through pnpm, which turbo looks for on PATH.
   await check('build and types', () =>
-    tool('turbo', [
-      'run',
-      'build',
-      'types',
-      '--continue',
-      '--concurrency=100%',
-      '--output-logs=errors-only',
-      '--no-update-notifier',
+    output(command, [
+      ...[...prefix, 'exec', 'turbo', 'run', 'build', 'types'],
+      ...['--continue', '--concurrency=100%', '--output-logs=errors-only', '--no-update-notifier'],
     ]),
   ),
 ];
