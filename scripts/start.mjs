@@ -1,9 +1,9 @@
 // npm start -- "a prompt" [options of `muse generate`]; a first word that is a command (devices, train, …) runs that.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { commands } from './commands.mjs';
 import { install, root } from './install.mjs';
 
-const commands = ['generate', 'devices', 'train', 'encode-image', 'decode-tokens', 'encode-text', 'inspect', 'help'];
 const args = process.argv.slice(2);
 await install();
 const isCommand = commands.includes(args[0]) || args[0] === '--help' || args[0] === '--version';

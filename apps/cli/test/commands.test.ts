@@ -49,6 +49,14 @@ describe('muse', () => {
     },
   );
 
+  it('npm start knows every command from a prompt', async () => {
+    const scripts = new URL('../../../scripts/commands.mjs', import.meta.url);
+    const { commands: known } = (await import(scripts.href)) as { commands: string[] };
+    const { stdout } = await runMuse(['--help'], { cwd: work.folder });
+    const listed = [...stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name);
+    expect([...known].sort()).toEqual(listed.sort());
+  });
+
   it.each(commands)('%s --help has examples', async (command) => {
     const { code, stdout } = await runMuse([command, '--help'], { cwd: work.folder });
     expect(code).toBe(0);
