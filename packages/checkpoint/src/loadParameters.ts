@@ -3,7 +3,8 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { Checkpoint } from './checkpoint.js';
 import { memoryShape, type ParameterSpec, type Parameters, toMemoryPermutation } from './parameters.js';
 import { memoryRows, placeRows } from './placeRows.js';
-import { readFloats } from './readFloats.js';
+import { readAhead } from './readAhead.js';
+import { type ReadFloatsOptions, readFloats } from './readFloats.js';
 import { elementCount, isFloat, type TensorData } from './tensorData.js';
 
 export interface LoadParametersOptions {
@@ -55,10 +56,7 @@ export async function loadParameters(
 
 const isInteger = ({ dtype }: ParameterSpec) => dtype === 'int32';
 
-interface FloatOptions {
-  readonly label: string;
-  readonly allowNonFinite: boolean;
-}
+type FloatOptions = Pick<ReadFloatsOptions, 'label' | 'allowNonFinite'>;
 
 /** Below this a tensor is read together with its neighbours. */
 const LARGE_VALUES = 2 ** 16;
@@ -79,38 +77,27 @@ async function widenOnDevice(
   const large = inFileOrder.filter(({ shape }) => elementCount(shape) >= LARGE_VALUES && elementCount(shape) % 2 === 0);
   // Two take turns: one is worked on while the other is filled.
   const memory = [new ArrayBuffer(), new ArrayBuffer()];
-  const read = (turn: number) => {
-    const spec = large[turn];
-    if (!spec) return undefined;
+  const read = async (spec: ParameterSpec, index: number) => {
     const { sizeBytes } = checkpoint.info(spec.name);
-    if (memory[turn % 2]!.byteLength < sizeBytes) memory[turn % 2] = new ArrayBuffer(sizeBytes);
-    const bytes = checkpoint.readBytes?.(spec.name, new Uint8Array(memory[turn % 2]!, 0, sizeBytes));
-    // Should it fail while the tensor before it is worked on, it's told when its turn comes.
-    bytes?.catch(() => {});
-    return bytes;
+    const turn = index % 2;
+    if (memory[turn]!.byteLength < sizeBytes) memory[turn] = new ArrayBuffer(sizeBytes);
+    return { spec, bytes: await checkpoint.readBytes?.(spec.name, new Uint8Array(memory[turn]!, 0, sizeBytes)) };
   };
-  let next = read(0);
-  try {
-    for (const [i, spec] of large.entries()) {
-      const bytes = await next;
-      next = read(i + 1);
-      if (!bytes) continue;
-      const dtype = deviceDtypes[checkpoint.info(spec.name).dtype as keyof typeof deviceDtypes];
-      const tensor = tf.tidy(() => {
-        const values = widenFloats(bytes, dtype, spec.shape);
-        const axes = toMemoryPermutation(spec.layout);
-        return axes ? tf.transpose(values, axes) : values;
-      });
-      loaded.set(spec.name, tensor);
-      if (options.allowNonFinite) continue;
-      // x − x is 0 for finite x and NaN for all others.
-      const [sum] = await readAndDispose(tf.tidy(() => tf.sum(tf.sub(tensor, tensor))));
-      if (sum === 0) continue;
-      // To say which and where.
-      for await (const _ of readFloats(checkpoint, [spec.name], options));
-    }
-  } finally {
-    await next?.catch(() => {});
+  for await (const { spec, bytes } of readAhead(large, read)) {
+    if (!bytes) continue;
+    const dtype = deviceDtypes[checkpoint.info(spec.name).dtype as keyof typeof deviceDtypes];
+    const tensor = tf.tidy(() => {
+      const values = widenFloats(bytes, dtype, spec.shape);
+      const axes = toMemoryPermutation(spec.layout);
+      return axes ? tf.transpose(values, axes) : values;
+    });
+    loaded.set(spec.name, tensor);
+    if (options.allowNonFinite) continue;
+    // x − x is 0 for finite x and NaN for all others.
+    const [sum] = await readAndDispose(tf.tidy(() => tf.sum(tf.sub(tensor, tensor))));
+    if (sum === 0) continue;
+    // To say which and where.
+    for await (const _ of readFloats(checkpoint, [spec.name], options));
   }
 }
 

@@ -1,5 +1,6 @@
 import { WeightError } from '@muse/backend';
 import type { Checkpoint } from './checkpoint.js';
+import { readAhead } from './readAhead.js';
 import { elementCount } from './tensorData.js';
 
 /** Rows of a tensor of floats, row-major, as f32. */
@@ -48,21 +49,7 @@ export async function* readFloats(
     if (!allowNonFinite) checkFinite(`${label}: `, name, values, start * width, checkpoint.info(name).shape);
     return { name, start, count, isLast, values };
   };
-  let next: Promise<FloatRows> | undefined;
-  try {
-    let turn = 0;
-    for (const chunk of chunksOf(checkpoint, names)) {
-      const rows = await next;
-      turn = 1 - turn;
-      next = read(chunk, turn);
-      // Should it fail while the rows before it are worked on, it's told when its turn comes.
-      next.catch(() => {});
-      if (rows) yield rows;
-    }
-    if (next) yield await next;
-  } finally {
-    await next?.catch(() => {});
-  }
+  yield* readAhead(chunksOf(checkpoint, names), (chunk, index) => read(chunk, index % 2));
 }
 
 interface Chunk extends Omit<FloatRows, 'values'> {
