@@ -1,5 +1,11 @@
 import type { DeviceName } from '@muse/backend';
-import { type FolderSource, type HubFolderOptions, hubFolder } from '@muse/checkpoint';
+import {
+  type CacheStore,
+  type FolderSource,
+  type HubFolderOptions,
+  hubFolder,
+  memoryCacheStore,
+} from '@muse/checkpoint';
 import type { LoadProgress } from '../progress.js';
 import { cachedFolder, type FileCache } from './cachedFolder.js';
 import { filesFolder, type ModelFile } from './filesFolder.js';
@@ -15,6 +21,8 @@ export interface HubSource {
   readonly variant?: string;
   /** For private and gated models. */
   readonly token?: string;
+  /** Another hub of the same kind, or a proxy of it. Default https://huggingface.co. */
+  readonly endpoint?: string;
 }
 
 /** Where a model is, said by a page: the URL of a model folder, files from the visitor's disk, or a name on the hub. */
@@ -25,7 +33,10 @@ export interface WorkerLoadOptions {
   readonly device?: DeviceName | 'auto';
   /** URL of the folder that serves the `.wasm` files of @tensorflow/tfjs-backend-wasm. */
   readonly wasmFolder?: string;
-  /** Name of the cache (of the Cache API) for files of a URL; false: none. Default `muse-models`. */
+  /**
+   * Name of the cache (of the Cache API) that keeps what is downloaded; false: nothing is kept beyond the load. Default
+   * `muse-models` for a URL, and `muse`, that of `hubFolder`, for a model of the hub.
+   */
   readonly cache?: string | false;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
@@ -33,34 +44,41 @@ export interface WorkerLoadOptions {
 
 /** What browsers have and Node has not. */
 interface CacheScope {
-  readonly caches?: { open(name: string): Promise<FileCache> };
+  readonly caches?: { open(name: string): Promise<CacheStore> };
 }
 
 /** The folder of a source. */
 export async function openSource(source: ModelSource, options: WorkerLoadOptions): Promise<FolderSource> {
-  const { cache = 'muse-models', onProgress, signal } = options;
+  const { cache, onProgress, signal } = options;
   if (typeof source !== 'string') {
     if ('files' in source) return filesFolder(source.name, source.files);
     const told: HubFolderOptions['onProgress'] = (progress) => {
       // Retries and the like are for logs.
       if (progress.status === 'fetch') onProgress?.({ ...progress, status: 'progress' });
     };
-    return hubFolder(source.hub, { ...source, onProgress: told, signal });
+    return hubFolder(source.hub, { ...source, cache: await hubCache(cache), onProgress: told, signal });
   }
-  return cachedFolder(source, { cache: await openCache(cache), onProgress, signal });
+  return cachedFolder(source, { cache: await urlCache(cache), onProgress, signal });
 }
 
 /** The folder of a source to look into: of weights that are not here yet only what is read is fetched. */
-export async function peekSource(
-  source: ModelSource,
-  { cache = 'muse-models', signal }: WorkerLoadOptions,
-): Promise<FolderSource> {
-  if (typeof source === 'string') return peekUrl(source, { cache: await openCache(cache), signal });
-  return 'files' in source ? filesFolder(source.name, source.files) : peekHub(source, signal);
+export async function peekSource(source: ModelSource, { cache, signal }: WorkerLoadOptions): Promise<FolderSource> {
+  if (typeof source === 'string') return peekUrl(source, { cache: await urlCache(cache), signal });
+  if ('files' in source) return filesFolder(source.name, source.files);
+  return peekHub(source, { cache: await hubCache(cache), signal });
+}
+
+async function urlCache(name: string | false = 'muse-models'): Promise<FileCache | undefined> {
+  return name === false ? undefined : openCache(name);
+}
+
+/** A download goes through a cache in any case: without one that stays, through memory. */
+async function hubCache(name: string | false = 'muse'): Promise<CacheStore> {
+  return (name === false ? undefined : await openCache(name)) ?? memoryCacheStore();
 }
 
 /** Not there without https, nor where storage is blocked. */
-async function openCache(name: string | false): Promise<FileCache | undefined> {
+async function openCache(name: string): Promise<CacheStore | undefined> {
   const { caches } = globalThis as CacheScope;
-  return name === false ? undefined : caches?.open(name).catch(() => undefined);
+  return caches?.open(name).catch(() => undefined);
 }

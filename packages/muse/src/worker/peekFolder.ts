@@ -1,6 +1,7 @@
 import { WeightError } from '@muse/backend';
 import {
   type ByteSource,
+  type CacheStore,
   type FolderSource,
   HUB_ENDPOINT,
   hubFolder,
@@ -44,16 +45,20 @@ export function peekUrl(url: string, { cache, signal }: CachedFolderOptions = {}
 }
 
 /** A model of the hub, to look into: weights that are in the cache are read there, of others only what is read is fetched. */
-export async function peekHub({ hub, variant, ...source }: HubSource, signal?: AbortSignal): Promise<FolderSource> {
-  const folder = await hubFolder(hub, { ...source, signal });
-  const kept = await hubFolder(hub, { ...source, signal, offline: true });
+export async function peekHub(
+  { hub, variant, ...source }: HubSource,
+  { cache, signal }: { readonly cache: CacheStore; readonly signal?: AbortSignal },
+): Promise<FolderSource> {
+  const folder = await hubFolder(hub, { ...source, cache, signal });
+  const kept = await hubFolder(hub, { ...source, cache, signal, offline: true });
   const peeked: FolderSource = {
     location: folder.location,
     has: (path) => folder.has(path),
     async open(path) {
       const sizeBytes = folder.files.get(path)?.sizeBytes ?? 0;
       if (sizeBytes <= FIRST_BYTES) return folder.open(path);
-      const url = `${HUB_ENDPOINT}/${hub}/resolve/${folder.commit}/${path}`;
+      const endpoint = (source.endpoint ?? HUB_ENDPOINT).replace(/\/+$/, '');
+      const url = `${endpoint}/${hub}/resolve/${folder.commit}/${path}`;
       return kept.open(path).catch(async () => {
         const file = await peekFile(url, { signal, sizeBytes, token: source.token });
         return file ?? memoryFolder(folder.location, new Map()).open(path);

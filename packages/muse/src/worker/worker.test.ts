@@ -7,7 +7,9 @@ import { join, relative } from 'node:path';
 import { pipeline } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, createBackend, ImageError, MuseError, WeightError } from '@muse/backend';
+import { type CacheStore, memoryCacheStore } from '@muse/checkpoint';
 import { nodeFolder } from '@muse/checkpoint/node';
+import { folderFiles, startHubServer } from '@muse/hub-server';
 import { writeTinyCascade, writeTinyModel } from '@muse/tiny-model';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RgbaImage } from '../image.js';
@@ -311,5 +313,41 @@ describe('files of a URL', () => {
     await withServer(async () => new Response(null, { status: 404 }));
     await expect(load()).rejects.toThrow(WeightError);
     vi.unstubAllGlobals();
+  });
+});
+
+describe('files of a hub', () => {
+  it('lie in the cache that is named, and in none where none is wanted', async () => {
+    const hub = await startHubServer({ 'org/tiny': { files: await folderFiles(join(folder, 'tiny')) } });
+    const opened = new Map<string, CacheStore>();
+    vi.stubGlobal('caches', {
+      open: async (name: string) => {
+        const store = opened.get(name) ?? memoryCacheStore();
+        opened.set(name, store);
+        return store;
+      },
+    });
+    const model = { hub: 'org/tiny', endpoint: `${hub.url}/` };
+    const weightsAsked = (since: number) => hub.requests.slice(since).filter(({ isCdn }) => isCdn).length;
+    const askedBy = async (cache: string | false | undefined) => {
+      const since = hub.requests.length;
+      const remote = await connectMuse(worker, model, { device: 'wasm', cache });
+      await remote.dispose();
+      return weightsAsked(since);
+    };
+    const once = await askedBy('mine');
+    expect(once).toBeGreaterThan(2);
+    expect(await askedBy('mine')).toBe(0);
+    const since = hub.requests.length;
+    expect(await inspectModel(worker, model, { cache: 'mine' })).toMatchObject({ name: 'tiny' });
+    expect(weightsAsked(since)).toBe(0);
+    expect([...opened.keys()]).toEqual(['mine']);
+    expect(await askedBy(false)).toBe(once);
+    expect(await askedBy(false)).toBe(once);
+    expect([...opened.keys()]).toEqual(['mine']);
+    expect(await askedBy(undefined)).toBe(once);
+    expect([...opened.keys()]).toEqual(['mine', 'muse']);
+    vi.unstubAllGlobals();
+    await hub.close();
   });
 });
