@@ -1,3 +1,4 @@
+import type { VQGANLayout } from '@muse/vqgan';
 import type { Command } from 'commander';
 import type { CacheFlags } from './commands/cache.js';
 import type { ConvertFlags } from './commands/convert.js';
@@ -5,6 +6,8 @@ import type { DownloadFlags } from './commands/download.js';
 import { addSourceOptions, notEmpty, oneOf } from './options.js';
 import type { CommandContext } from './program.js';
 import { byteCount } from './values.js';
+
+const layouts: readonly VQGANLayout[] = ['muse', 'diffusers', 'taming', 'maskgit'];
 
 /** Commands about model files: fetching, keeping, converting. */
 export function addModelCommands(program: Command, context: CommandContext): void {
@@ -82,7 +85,7 @@ Examples:
 function addConvert(program: Command, { io, signal }: CommandContext): void {
   const command = program
     .command('convert')
-    .summary('weights in another dtype, in other shards, under other names')
+    .summary('weights in another dtype, in other shards, in another layout')
     .description('Writes weights anew: a safetensors file, the weights of one folder, or a whole model.')
     .argument('<source>', 'a .safetensors file, or a model as for --model', notEmpty)
     .argument('<output>', 'a folder, or for a file another .safetensors file', notEmpty)
@@ -92,20 +95,25 @@ function addConvert(program: Command, { io, signal }: CommandContext): void {
       'split weights into files of at most this, as 5GB (default: one file)',
       byteCount,
     )
-    .addOption(oneOf('--layout <name>', "names of the files (default: the source's)", ['muse', 'diffusers']))
+    .addOption(oneOf('--layout <name>', "of a VQGAN: whose names, shapes and config (default: the source's)", layouts))
     .option('-f, --force', 'overwrite files')
     .option('--json', 'a report on stdout for programs')
     .option('-q, --quiet', 'no progress');
   addSourceOptions(command).addHelpText(
     'after',
     `
+Layouts of a VQGAN are ours, diffusers' VQModel, taming-transformers' and MaskGIT's, which is only read; tensors keep their
+bytes, and what a layout can't hold is an error that says why. A pipeline has one layout: convert its VQGAN's folder.
+
 Pickle files (.bin, .ckpt, .pt) are never opened, as reading one can run any code; the error says how to convert one in
 Python. To f16, a value out of its range is an error.
 
 Examples:
   $ muse convert model.safetensors half.safetensors --dtype f16
   $ muse convert google/flan-t5-xl t5/ --dtype bf16 --max-shard-size 2GB
-  $ muse convert amused/amused-256 amused-f16/ --dtype f16 --layout diffusers`,
+  $ muse convert amused/amused-256 amused-f16/ --dtype f16
+  $ muse convert vqgan-imagenet-f16/ vqgan/ --layout muse
+  $ muse convert my-model/vqgan/ vqmodel/ --layout diffusers`,
   );
   command.action(async (source: string, output: string, flags: ConvertFlags) => {
     const { convert } = await import('./commands/convert.js');

@@ -167,3 +167,9 @@ function requireInteger(
 export function downsampleFactorOf(config: Pick<VQGANConfig, 'blockOutChannels'>): number {
   return 2 ** (config.blockOutChannels.length - 1);
 }
+
+/** An image size of a published file, which may be none: any that is no multiple of the factor, then `otherwise`. */
+export function imageSizeFrom(size: unknown, factor: number, otherwise: number): number {
+  const isSize = typeof size === 'number' && size > 0 && Number.isSafeInteger(size / factor);
+  return isSize ? size : otherwise;
+}

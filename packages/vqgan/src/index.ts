@@ -20,6 +20,8 @@ export {
   patchDiscriminatorParameters,
   patchDiscriminatorPresets,
 } from './discriminator/patchDiscriminator.js';
+export { type LaidOutVQGAN, layOutVQGAN } from './layouts/layOutVqgan.js';
+export { isVQGAN, type OpenedVQGAN, openVQGAN, type VQGANLayout } from './layouts/openVqgan.js';
 export { loadImageTokenizer } from './loadImageTokenizer.js';
 export { loadVQGAN } from './loadVqgan.js';
 export { loadVQModel, resolveVQModelConfig } from './loadVqModel.js';

@@ -1,10 +1,7 @@
 import type { Backend } from '@muse/backend';
 import { loadParameters, type ModelComponent } from '@muse/checkpoint';
-import { loadVQGAN } from './loadVqgan.js';
-import { loadVQModel } from './loadVqModel.js';
-import { maskgitVQGAN } from './maskgit/weights.js';
+import { openVQGAN } from './layouts/openVqgan.js';
 import { vqganParameters } from './parameters.js';
-import { checkTamingConfig, tamingVQGAN } from './taming/weights.js';
 import { VQGAN } from './vqgan.js';
 
 /**
@@ -15,19 +12,10 @@ import { VQGAN } from './vqgan.js';
  * @throws ConfigError for a bad config, WeightError for weights that do not fit it or the layout, and for a Gumbel VQGAN
  */
 export async function loadImageTokenizer(backend: Backend, component: ModelComponent): Promise<VQGAN> {
-  const { config } = component;
-  checkTamingConfig(config, `${component.folder.location}/config.json`);
-  const checkpoint = await component.checkpoint();
+  const { config, checkpoint } = await openVQGAN(component);
   try {
-    const names = new Set(checkpoint.names);
-    if (names.has('encoder.down.0.block.0.conv1.weight')) {
-      const model = names.has('quant_conv.weight') ? tamingVQGAN(checkpoint) : maskgitVQGAN(checkpoint);
-      const parameters = await loadParameters(backend, model.checkpoint, vqganParameters(model.config));
-      return new VQGAN(backend, model.config, parameters);
-    }
+    return new VQGAN(backend, config, await loadParameters(backend, checkpoint, vqganParameters(config)));
   } finally {
     await checkpoint.close();
   }
-  const isDiffusers = typeof config === 'object' && config !== null && '_class_name' in config;
-  return isDiffusers ? loadVQModel(backend, component) : loadVQGAN(backend, component);
 }

@@ -1,10 +1,13 @@
 import { type Backend, ConfigError } from '@muse/backend';
 import { isObject, loadComponentParameters, type ModelComponent } from '@muse/checkpoint';
-import { downsampleFactorOf, resolveVQGANConfig, type VQGANConfig } from './config.js';
+import { downsampleFactorOf, imageSizeFrom, resolveVQGANConfig, type VQGANConfig } from './config.js';
 import { vqganParameters } from './parameters.js';
 import { VQGAN } from './vqgan.js';
 
 const place = { package: 'vqgan', in: 'resolveVQModelConfig' };
+
+const DOWN_BLOCK = 'DownEncoderBlock2D';
+const UP_BLOCK = 'UpDecoderBlock2D';
 
 /** Fields of a VQModel that would change what is computed; each with the one value that a VQGAN has. */
 const fixedFields: Readonly<Record<string, { readonly only: unknown; readonly byDefault: unknown }>> = {
@@ -38,16 +41,42 @@ export function resolveVQModelConfig(json: unknown): VQGANConfig {
     latent_channels: latentChannels = 3,
     vq_embed_dim: codebookDim = latentChannels,
   } = fields;
-  checkBlocks(fields, 'down_block_types', 'DownEncoderBlock2D', blockOutChannels);
-  checkBlocks(fields, 'up_block_types', 'UpDecoderBlock2D', blockOutChannels);
+  checkBlocks(fields, 'down_block_types', DOWN_BLOCK, blockOutChannels);
+  checkBlocks(fields, 'up_block_types', UP_BLOCK, blockOutChannels);
   if (codebookDim !== latentChannels)
     throw invalid('vq_embed_dim', `latent_channels = ${JSON.stringify(latentChannels)}`, codebookDim);
   const sizes = { blockOutChannels, layersPerBlock, normNumGroups, codebookSize, codebookDim } as Omit<
     VQGANConfig,
     'imageSize' | 'decoderBlockOutChannels' | 'decoderLayersPerBlock'
   >;
-  // Images may have any size; sample_size does not say which were trained on.
-  return resolveVQGANConfig({ ...sizes, imageSize: downsampleFactorOf(sizes) });
+  // diffusers computes nothing by sample_size, so it may be anything.
+  const factor = downsampleFactorOf(sizes);
+  return resolveVQGANConfig({ ...sizes, imageSize: imageSizeFrom(fields.sample_size, factor, factor) });
+}
+
+/** diffusers' config.json of a VQGAN that is built as its VQModel; what {@link resolveVQModelConfig} reads as the same. */
+export function vqModelConfigJson(config: VQGANConfig): Record<string, unknown> {
+  const { blockOutChannels, layersPerBlock, normNumGroups, codebookSize, codebookDim, imageSize } = config;
+  return {
+    _class_name: 'VQModel',
+    act_fn: 'silu',
+    block_out_channels: blockOutChannels,
+    down_block_types: blockOutChannels.map(() => DOWN_BLOCK),
+    // As aMUSEd's: pipelines at f16 decode at f32.
+    force_upcast: true,
+    in_channels: 3,
+    latent_channels: codebookDim,
+    layers_per_block: layersPerBlock,
+    lookup_from_codebook: true,
+    mid_block_add_attention: false,
+    norm_num_groups: normNumGroups,
+    norm_type: 'group',
+    num_vq_embeddings: codebookSize,
+    out_channels: 3,
+    sample_size: imageSize,
+    up_block_types: blockOutChannels.map(() => UP_BLOCK),
+    vq_embed_dim: codebookDim,
+  };
 }
 
 function checkBlocks(fields: Record<string, unknown>, name: string, only: string, channels: unknown): void {

@@ -2,8 +2,11 @@ import type { ParameterSpec } from '@muse/checkpoint';
 import type { VQGANConfig } from './config.js';
 import { museStructure, type VQGANStructure } from './structure.js';
 
+/** What names of the quantizer's tensors begin with, in every layout. */
+export const QUANTIZER = 'quantize.';
+
 /** Name of the codebook, f32 [V, E]. */
-export const CODEBOOK = 'quantize.embedding.weight';
+export const CODEBOOK = `${QUANTIZER}embedding.weight`;
 
 const IMAGE_CHANNELS = 3;
 

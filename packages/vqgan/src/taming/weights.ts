@@ -1,8 +1,9 @@
 import { WeightError } from '@muse/backend';
 import { type Checkpoint, isObject, renameTensors } from '@muse/checkpoint';
-import type { VQGANConfig } from '../config.js';
+import { downsampleFactorOf, imageSizeFrom, type VQGANConfig } from '../config.js';
 import { adaptTensors } from '../layouts/adaptTensors.js';
 import { countWhile, inferConfig } from '../layouts/inferConfig.js';
+import { reshapeTensors } from '../layouts/reshapeTensors.js';
 import { vqganParameters } from '../parameters.js';
 
 const resnetParts: Readonly<Record<string, string>> = { nin_shortcut: 'conv_shortcut' };
@@ -19,15 +20,19 @@ const attentionParts: Readonly<Record<string, string>> = {
  * checkpoint under our names: attention at the coarsest resolution and in the middle, pixels in [−1, 1]. Names of the loss
  * (`loss.*`, of a file that holds the training too) are left out.
  *
+ * @param json taming's configuration, if it is there: only the image size is taken of it
  * @see https://github.com/CompVis/taming-transformers taming/modules/diffusionmodules/model.py
  * @throws WeightError naming a tensor that such a file has and this one lacks; for a Gumbel VQGAN
  */
-export function tamingVQGAN(checkpoint: Checkpoint): { readonly config: VQGANConfig; readonly checkpoint: Checkpoint } {
+export function tamingVQGAN(
+  checkpoint: Checkpoint,
+  json?: unknown,
+): { readonly config: VQGANConfig; readonly checkpoint: Checkpoint } {
   const names = new Set(checkpoint.names);
   checkNotGumbel(checkpoint);
   const numLevels = countWhile((level) => names.has(`encoder.down.${level}.block.0.conv1.weight`));
   const levels = Array.from({ length: numLevels }, (_, level) => level);
-  const config = inferConfig(
+  const inferred = inferConfig(
     checkpoint,
     {
       attentionLevels: levels.filter((level) => names.has(`encoder.down.${level}.attn.0.norm.weight`)),
@@ -38,8 +43,60 @@ export function tamingVQGAN(checkpoint: Checkpoint): { readonly config: VQGANCon
     },
     { package: 'vqgan', in: 'tamingVQGAN' },
   );
+  const factor = downsampleFactorOf(inferred);
+  const config = { ...inferred, imageSize: imageSizeFrom(resolutionOf(json), factor, inferred.imageSize) };
   const renamed = renameTensors(checkpoint, (name) => ourName(name, numLevels));
   return { config, checkpoint: adaptTensors(renamed, vqganParameters(config)) };
+}
+
+function resolutionOf(json: unknown): unknown {
+  return ['model', 'params', 'ddconfig', 'resolution'].reduce<unknown>(
+    (value, key) => (isObject(value) ? value[key] : undefined),
+    json,
+  );
+}
+
+/** A checkpoint of our names and shapes under taming's: matrices of attention are 1×1 convolutions there. */
+export function tamingTensors(config: VQGANConfig, checkpoint: Checkpoint): Checkpoint {
+  const numLevels = config.blockOutChannels.length;
+  const matrices = new Map(
+    vqganParameters(config)
+      .filter(({ layout }) => layout === 'linear')
+      .map(({ name, shape }) => [name, [...shape, 1, 1]]),
+  );
+  return renameTensors(
+    reshapeTensors(checkpoint, (name) => matrices.get(name)),
+    (name) => theirName(name, numLevels),
+  );
+}
+
+/** taming's configuration of a VQGAN that is built as its VQModel; JSON is YAML, so that OmegaConf reads it too. */
+export function tamingConfigJson(config: VQGANConfig): object {
+  const { blockOutChannels, codebookDim, codebookSize, imageSize, layersPerBlock, structure } = config;
+  const [channels] = blockOutChannels as [number];
+  return {
+    model: {
+      target: 'taming.models.vqgan.VQModel',
+      params: {
+        embed_dim: codebookDim,
+        n_embed: codebookSize,
+        ddconfig: {
+          double_z: false,
+          z_channels: codebookDim,
+          resolution: imageSize,
+          in_channels: 3,
+          out_ch: 3,
+          ch: channels,
+          ch_mult: blockOutChannels.map((width) => width / channels),
+          num_res_blocks: layersPerBlock,
+          attn_resolutions: (structure?.attentionLevels ?? []).map((level) => imageSize / 2 ** level),
+          dropout: 0,
+        },
+        // Training's, of which there is nothing in the weights.
+        lossconfig: { target: 'taming.modules.losses.vqperceptual.DummyLoss' },
+      },
+    },
+  };
 }
 
 const NEAREST = 'expected a VQGAN whose tokens are the nearest codes,';
@@ -99,4 +156,21 @@ function ourName(name: string, numLevels: number): string | undefined {
 
 function renamed([first = '', ...rest]: readonly string[], parts: Readonly<Record<string, string>>): string[] {
   return [parts[first] ?? first, ...rest];
+}
+
+/** The way back of {@link ourName}. */
+function theirName(name: string, numLevels: number): string {
+  const parts = Object.entries({ ...resnetParts, ...attentionParts });
+  const renamed = name
+    .replace('.conv_norm_out.', '.norm_out.')
+    .replace(/\.mid_block\.(resnets|attentions)\.(\d+)\./, (_, kind, index) => {
+      return `.mid.${kind === 'resnets' ? 'block' : 'attn'}_${Number(index) + 1}.`;
+    })
+    .replace(/^encoder\.down_blocks\./, 'encoder.down.')
+    .replace(/^decoder\.up_blocks\.(\d+)\./, (_, block) => `decoder.up.${numLevels - 1 - Number(block)}.`)
+    .replace('.resnets.', '.block.')
+    .replace('.attentions.', '.attn.')
+    .replace('.downsamplers.0.', '.downsample.')
+    .replace('.upsamplers.0.', '.upsample.');
+  return parts.reduce((path, [theirs, ours]) => path.replace(`.${ours}.`, `.${theirs}.`), renamed);
 }
