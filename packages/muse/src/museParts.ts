@@ -110,9 +110,15 @@ const hasSuperRes = (index: ModelIndex) => index.superResSampling !== undefined;
  * Loads all parts of a model folder, one tensor at a time. The caller disposes them; if it fails or is aborted,
  * nothing is left.
  *
+ * @param headers the same folder, to read the weights' headers from before they are loaded, where `source` would fetch all of
+ *   a file for that
  * @throws WeightError, ConfigError for a folder that can't be used; UnsupportedBackendError for a device that can't be had
  */
-export async function loadMuseParts(source: FolderSource, options: LoadOptions = {}): Promise<MuseParts> {
+export async function loadMuseParts(
+  source: FolderSource,
+  options: LoadOptions = {},
+  headers: FolderSource = source,
+): Promise<MuseParts> {
   const { device = 'auto', onProgress, signal } = options;
   signal?.throwIfAborted();
   if (options.dtype !== undefined) checkDtype(options.dtype);
@@ -137,7 +143,8 @@ export async function loadMuseParts(source: FolderSource, options: LoadOptions =
     const dtype = options.backend ? dtypeOn(backend, options.dtype) : backend.dtype;
     // Headers are no progress; nor is what a streamed text encoder reads for a prompt, long after loading.
     const unwatched = await openModelFolder(source, { variant: options.variant });
-    const textEncoder = await planMemory(unwatched, backend, options.textEncoder);
+    const looked = headers === source ? unwatched : await openModelFolder(headers, { variant: options.variant });
+    const textEncoder = await planMemory(looked, backend, options.textEncoder);
     const { promptCache: cache = memoryPromptCache(), onTextProgress } = options;
     const loadText: LoadText = async () => {
       if (textEncoder === 'resident') {

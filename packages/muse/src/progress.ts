@@ -50,9 +50,9 @@ function watchSource(source: ByteSource, at: { name: string; file: string }, opt
   return {
     name: source.name,
     sizeBytes: total,
-    async read(offset, length) {
+    async read(offset, length, into) {
       signal?.throwIfAborted();
-      const bytes = await source.read(offset, length);
+      const bytes = await source.read(offset, length, into);
       // Headers may be read twice.
       loaded = Math.min(total, loaded + length);
       onProgress?.({ status: 'progress', ...at, loaded, total, progress: total === 0 ? 100 : (100 * loaded) / total });

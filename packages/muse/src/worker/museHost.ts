@@ -96,7 +96,10 @@ export class MuseHost {
     const backend = await createBackend({ device, wasmFolder });
     const watch = watchAttention(backend);
     try {
-      const parts = await loadMuseParts(folder, { backend: watch.backend, onProgress, signal });
+      // WebAssembly's memory is planned by the headers of all files: what does not fit is not worth a download.
+      const isPlanned = backend.name === 'wasm' && typeof source === 'string';
+      const headers = isPlanned ? await peekSource(source, { ...options, signal }) : folder;
+      const parts = await loadMuseParts(folder, { backend: watch.backend, onProgress, signal }, headers);
       this.#loaded = { muse: createMuse(parts), parts, watch, backend };
     } catch (error) {
       await backend.dispose();

@@ -214,8 +214,9 @@ describe('a pipeline in a worker', () => {
 describe('files of a URL', () => {
   const withServer = async (answer: (path: string) => Promise<Response>) => {
     const fetched: string[] = [];
-    vi.stubGlobal('fetch', async (url: string) => {
-      fetched.push(url.replace('http://models/tiny/', ''));
+    vi.stubGlobal('fetch', async (url: string, { headers = {} }: { headers?: object } = {}) => {
+      // What is only looked into, before anything is loaded, is a part of a file.
+      if (!('Range' in headers)) fetched.push(url.replace('http://models/tiny/', ''));
       return answer(url.replace('http://models/', ''));
     });
     const kept = new Map<string, Response>();
@@ -244,6 +245,31 @@ describe('files of a URL', () => {
     const numWeights = report.components.reduce((sum, { numParameters }) => sum + numParameters, 0);
     expect(report.wasmBytes).toBe(8 * numWeights + 16 * 16 * 4096);
     await first.dispose();
+    vi.unstubAllGlobals();
+  });
+
+  it('are fetched whole once too where nothing is kept, and not at all if they are too large', async () => {
+    const { fetched, kept } = await withServer(serve);
+    const remote = await connectMuse(worker, 'http://models/tiny', { device: 'wasm', cache: false });
+    const weights = () => fetched.filter((path) => path.endsWith('.safetensors')).sort();
+    const names = ['text_encoder', 'transformer', 'vqgan'].map((name) => `${name}/model.safetensors`);
+    expect(weights()).toEqual(names);
+    expect(kept.size).toBe(0);
+    await remote.dispose();
+    // 2³⁰ codes: the header says so, and no byte of them is needed to refuse the model.
+    const header = JSON.stringify({ codes: { dtype: 'F16', shape: [2 ** 30], data_offsets: [0, 2 ** 31] } });
+    const bytes = new Uint8Array(8 + header.length);
+    new DataView(bytes.buffer).setUint32(0, header.length, true);
+    bytes.set(new TextEncoder().encode(header), 8);
+    const range = `bytes 0-${bytes.length - 1}/${bytes.length + 2 ** 31}`;
+    const large = await withServer(async (path) =>
+      path.endsWith('vqgan/model.safetensors')
+        ? new Response(bytes, { status: 206, headers: { 'Content-Range': range } })
+        : serve(path),
+    );
+    const refused = connectMuse(worker, 'http://models/tiny', { device: 'wasm' });
+    await expect(refused).rejects.toThrow(/expected a model that takes at most 4\.29 GB on the device wasm/);
+    expect(large.fetched.filter((path) => path.endsWith('.safetensors'))).toEqual([]);
     vi.unstubAllGlobals();
   });
 
