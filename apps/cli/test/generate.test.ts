@@ -63,6 +63,30 @@ describe('muse generate', () => {
     expect(await read('streamed/again.png')).toEqual(await read('streamed/resident.png'));
   });
 
+  it('has such a text encoder read all prompts of a file before the first image', async () => {
+    const { path } = await inFolder('ahead');
+    await writeFile(join(work.folder, 'many.txt'), 'a cat\na red dog\na smiling cat\n');
+    const options = { env: { MUSE_CACHE: join(path, 'cache') } };
+    const args = [
+      'generate',
+      '--prompts',
+      'many.txt',
+      '--negative',
+      'blue',
+      '--steps',
+      '1',
+      '--seed',
+      '2',
+      '--output',
+      'ahead',
+    ];
+    const { code, stderr } = await work.run([...args, '--text-encoder', 'streamed'], options);
+    expect(code, stderr).toBe(0);
+    // Of each image the prompt and the negative one; for the first, too.
+    expect(stderr.match(/Text encoder: 2 texts from the cache/g)).toHaveLength(3);
+    expect(await readdir(join(path, 'cache/prompts'))).toHaveLength(4);
+  });
+
   it('remembers prompt, seed, model and settings in the file, and --from repeats it to the byte', async () => {
     const { path, files } = await inFolder('from');
     const args = [

@@ -182,6 +182,19 @@ export class Muse {
     return { embeds: hostEmbeds, mask: hostMask, shape: [T, Dt] };
   }
 
+  /**
+   * Has a text encoder whose weights stay in their file read them once for many texts that are to come, prompts and negative
+   * prompts, in place of once for each; its prompt cache keeps the states, as many as it holds. Any other does nothing here.
+   *
+   * @throws ConfigError for text that is too long or not in the vocabulary; the signal's reason between blocks
+   */
+  async encodeAhead(texts: readonly string[], { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { conditioner } = this.#alive('encodeAhead');
+    for (const text of texts) conditioner.checkText(place('encodeAhead'), 'text', text);
+    signal?.throwIfAborted();
+    await conditioner.encodeAhead?.(texts, signal);
+  }
+
   /** Gives back what the pipeline made for itself and ends it; its parts stay as they are. Twice does no harm. */
   release(): void {
     const { runtime, conditioner, base, superRes } = this.#context;

@@ -114,6 +114,36 @@ describe('a streamed text encoder', () => {
     await muse.dispose();
   });
 
+  it('reads its blocks once for many prompts that it is told of beforehand', async () => {
+    const { source, read } = counted();
+    const muse = await load({ source });
+    const bytesOf = async (action: () => Promise<unknown>) => {
+      const start = read.bytes;
+      await action();
+      return read.bytes - start;
+    };
+    const generate = (prompt: string) => muse.generate({ prompt, negativePrompt: 'blue', seed: 1, numSteps: 1 });
+    const rows = 13 * 44 * 2;
+    const prompts = ['a cat', 'a red dog', 'a smiling cat', 'a dog on white'];
+    const one = await bytesOf(() => muse.encodeText('a cat on blue'));
+    const together = await bytesOf(() => muse.encodeAhead([...prompts, 'blue', 'a cat']));
+    expect(together).toBeGreaterThan(3 * 10_000);
+    expect(together - one).toBeLessThan(5 * rows);
+    for (const prompt of prompts) expect(await bytesOf(() => generate(prompt))).toBeLessThan(2 * rows);
+    expect(await bytesOf(() => generate('a blue cat'))).toBeGreaterThan(3 * 10_000);
+    const [image] = await generate('a red dog');
+    const before = backend.tf.memory().numTensors;
+    const resident = await load({ textEncoder: 'resident' });
+    expect((await resident.generate({ prompt: 'a red dog', negativePrompt: 'blue', seed: 1, numSteps: 1 }))[0]).toEqual(
+      image,
+    );
+    await resident.encodeAhead(prompts);
+    await resident.dispose();
+    expect(backend.tf.memory().numTensors).toBe(before);
+    await expect(muse.encodeAhead(['a cat', 'a 猫'])).rejects.toThrow('expected a text of characters in the model');
+    await muse.dispose();
+  });
+
   it('keeps prompts where it is told to', async () => {
     const kept = new Map<string, Float32Array>();
     const promptCache: PromptCache = {

@@ -33,6 +33,11 @@ export async function generate(
         for (const request of requests) muse.checkOptions(request);
       },
       make: async (muse, hooks) => {
+        // One prompt is read together with its negative one as it is.
+        if (requests.length > 1) {
+          const texts = requests.flatMap(({ prompt, negativePrompt }) => [prompt, negativePrompt ?? []].flat());
+          await muse.encodeAhead(texts, { signal });
+        }
         for (const request of requests) await muse.generate({ ...request, ...hooks });
       },
     },

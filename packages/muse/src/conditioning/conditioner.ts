@@ -29,6 +29,11 @@ export interface Conditioner {
   checkText(place: ErrorPlace, name: string, text: string): void;
   /** The caller disposes both. Rejects with the signal's reason, where the encoder takes its time. */
   encode(text: string, signal?: AbortSignal): Promise<EncodedTensors>;
+  /**
+   * Where each pass over the encoder's weights is dear: one for all of the texts, whose states are kept for the calls to come.
+   * Rejects as `encode`.
+   */
+  encodeAhead?(texts: readonly string[], signal?: AbortSignal): Promise<void>;
   /** The caller disposes it. Rejects as `encode`, and leaves nothing then. */
   prepare(settings: GenerationSettings, signal?: AbortSignal): Promise<PromptConditioning>;
   /** Frees what prompts have in common. */

@@ -6,6 +6,9 @@ import { disposeRow, isStreamed, noTextRow, textRows } from '../textRows.js';
 import type { Conditioner } from './conditioner.js';
 import { Lazy } from './lazy.js';
 
+/** Texts that go through a streamed encoder together: their states, at most 1 MB each for XXL, are in memory meanwhile. */
+const TEXTS_PER_PASS = 64;
+
 /**
  * Muse's own: states of a T5 encoder, padding hidden; no text at all is a mask of zeros, which stands for the unconditional
  * branch of every prompt without a negative one.
@@ -27,6 +30,14 @@ export function t5Conditioner(parts: T5Parts): Conditioner {
     checkText: (place, name, text) => checkText(place, name, text, { tokenizer: textEncoder.tokenizer!, maxLength }),
     encode: async (text, signal) =>
       isStreamed(textEncoder) ? textEncoder.encode([text], { signal, onProgress }) : textEncoder.encode([text]),
+    ...(isStreamed(textEncoder) && {
+      async encodeAhead(texts: readonly string[], signal?: AbortSignal) {
+        const all = [...new Set(texts)];
+        for (let start = 0; start < all.length; start += TEXTS_PER_PASS) {
+          await textEncoder.encodeTexts(all.slice(start, start + TEXTS_PER_PASS), { signal, onProgress });
+        }
+      },
+    }),
     async prepare({ prompt, negativePrompt }, signal) {
       const own = await textRows(parts, [prompt, negativePrompt], signal);
       const [promptRow, negativeRow] = own as [Lazy<Conditioning>, Lazy<Conditioning>];
