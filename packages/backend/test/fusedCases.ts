@@ -12,10 +12,15 @@ interface Check {
   readonly agree: (run: (ops: Ops) => Tensor) => Promise<void>;
 }
 
-function fused(name: string, run: (check: Check) => Promise<void>): ConformanceCase {
+/** @param devices those with composed ops of their own */
+function fused(
+  name: string,
+  run: (check: Check) => Promise<void>,
+  devices: ConformanceCase['devices'] = ['webgpu', 'tensorflow'],
+): ConformanceCase {
   return {
     name,
-    devices: ['webgpu'],
+    devices,
     async run(backend) {
       const { tf, ops } = backend;
       let seed = 0;
@@ -150,17 +155,27 @@ export const fusedCases: readonly ConformanceCase[] = [
     }),
   ),
 
-  fused('tells logits that are no distribution, and leaves out what is not asked for', async ({ tf, ops }) => {
-    const rows = [[0, 1, Number.NaN], [0, Number.POSITIVE_INFINITY, 1], Array(3).fill(-Infinity), [1, 2, 3], [1, 2, 3]];
-    const logits = tf.tensor3d([rows]);
-    const draws = tf.tensor1d([0.5, 0.5, 0.5, 0.999, -1]);
-    const settings = tf.tensor1d([0, 1]);
-    const sampled = ops.sampleTokens(logits, draws, settings);
-    const logOfLast = -Math.log(1 + Math.exp(-1) + Math.exp(-2));
-    const data = [-1, 0, -1, 0, -1, 0, 2, logOfLast, 0, 0];
-    await expectTensorClose(sampled, { shape: [5, 2], data }, 1e-6);
-    tf.dispose([logits, draws, settings, sampled]);
-  }),
+  fused(
+    'tells logits that are no distribution, and leaves out what is not asked for',
+    async ({ tf, ops }) => {
+      const rows = [
+        [0, 1, Number.NaN],
+        [0, Number.POSITIVE_INFINITY, 1],
+        Array(3).fill(-Infinity),
+        [1, 2, 3],
+        [1, 2, 3],
+      ];
+      const logits = tf.tensor3d([rows]);
+      const draws = tf.tensor1d([0.5, 0.5, 0.5, 0.999, -1]);
+      const settings = tf.tensor1d([0, 1]);
+      const sampled = ops.sampleTokens(logits, draws, settings);
+      const logOfLast = -Math.log(1 + Math.exp(-1) + Math.exp(-2));
+      const data = [-1, 0, -1, 0, -1, 0, 2, logOfLast, 0, 0];
+      await expectTensorClose(sampled, { shape: [5, 2], data }, 1e-6);
+      tf.dispose([logits, draws, settings, sampled]);
+    },
+    ['webgpu'],
+  ),
 
   ...[
     { B: 2, h: 5, w: 7, D: 21 },

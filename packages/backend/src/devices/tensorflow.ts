@@ -1,7 +1,6 @@
 import { UnsupportedBackendError } from '../errors.js';
 import { fixTensorflowKernels } from '../kernels/tensorflow/fixTensorflowKernels.js';
-import { groupNorm } from '../kernels/tensorflow/groupNorm.js';
-import { referenceOps } from '../ops/referenceOps.js';
+import { tensorflowComposedOps, tensorflowOps } from '../kernels/tensorflow/tensorflowOps.js';
 import { bfloat16Ops } from '../tensorflow/bfloat16Ops.js';
 import { widenFloats } from '../tensorflow/widenFloats.js';
 import type { Device } from './device.js';
@@ -34,12 +33,12 @@ export const tensorflowDevice: Device = {
     fixTensorflowKernels();
     await activate('tensorflow');
     const { isGpu } = found.value;
-    const ops = { ...referenceOps, groupNorm };
     return {
       capabilities: { isGpu, isDeterministic: !isGpu, description: describeLibrary(found.value) },
       dtypes: ['f32', 'bf16'],
-      ops,
-      bfloat16Ops: { ...ops, ...bfloat16Ops },
+      ops: tensorflowOps,
+      composedOps: tensorflowComposedOps,
+      bfloat16Ops: { ...tensorflowOps, ...bfloat16Ops },
       widenFloats,
       checkErrors: async () => {},
       stop: async () => shutDown('tensorflow'),

@@ -11,17 +11,19 @@ export type Attribute = readonly [
   value: AttributeValue,
 ];
 
-interface OutputMetadata {
-  /** Handle of a tensor inside libtensorflow. */
+/** A tensor inside libtensorflow. */
+export interface Handle {
   readonly id: number;
-  readonly shape: number[];
+  readonly shape: readonly number[];
   readonly dtype: number;
 }
 
 /** The part of tfjs-node's backend that runs TensorFlow's ops by their names. */
 interface NodeBackend {
   readonly binding: Readonly<Record<`TF_ATTR_${Attribute[1]}`, number>> & {
-    executeOp(name: string, attributes: object[], inputs: number[], numOutputs: number): OutputMetadata[];
+    executeOp(name: string, attributes: readonly object[], inputs: readonly number[], numOutputs: number): Handle[];
+    createTensor(shape: readonly number[], dtype: number, values: Float32Array | Int32Array): number;
+    deleteTensor(id: number): void;
   };
   readonly tensorMap: { set(dataId: object, data: object): void };
   getInputTensorIds(tensors: tf.TensorInfo[]): number[];
@@ -44,17 +46,26 @@ export function runOpForAll(
   inputs: tf.TensorInfo[],
   numOutputs: number,
 ): tf.Tensor[] {
-  const backend = tf.findBackend('tensorflow') as unknown as NodeBackend;
-  const { binding } = backend;
-  const described = attributes.map(([key, kind, value]) => ({ name: key, type: binding[`TF_ATTR_${kind}`], value }));
-  const outputs = binding.executeOp(name, described, backend.getInputTensorIds(inputs), numOutputs);
-  return outputs.map(({ shape, id, dtype }) => {
-    const dataId = {};
-    backend.tensorMap.set(dataId, { shape, dtype, id, values: null, refCount: 1 });
-    return tf
-      .engine()
-      .makeTensorFromTensorInfo({ dataId, shape, dtype: dtype === TfDataType.int32 ? 'int32' : 'float32' });
-  });
+  const ids = nodeBackend().getInputTensorIds(inputs);
+  return nodeBackend().binding.executeOp(name, describe(attributes), ids, numOutputs).map(toTensor);
+}
+
+export function nodeBackend(): NodeBackend {
+  return tf.findBackend('tensorflow') as unknown as NodeBackend;
+}
+
+/** Attributes as the binding takes them. */
+export function describe(attributes: readonly Attribute[]): object[] {
+  const { binding } = nodeBackend();
+  return attributes.map(([name, kind, value]) => ({ name, type: binding[`TF_ATTR_${kind}`], value }));
+}
+
+/** What libtensorflow has made, as a tensor of tfjs, which owns it from then on. */
+export function toTensor({ id, shape, dtype }: Handle): tf.Tensor {
+  const dataId = {};
+  nodeBackend().tensorMap.set(dataId, { shape, dtype, id, values: null, refCount: 1 });
+  const tfjsDtype = dtype === TfDataType.int32 ? 'int32' : 'float32';
+  return tf.engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype: tfjsDtype });
 }
 
 /** f32 rounded to bfloat16, 8 bits of mantissa. */

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { composeOps } from '../../ops/composeOps.js';
 import type { BasicOps, ComposedOps } from '../../ops/ops.js';
 import { referenceOps } from '../../ops/referenceOps.js';
+import { unlessTaped } from '../../ops/unlessTaped.js';
 import { attention } from './attention.js';
 import { type Convolution, convolve, convolveUpsampled } from './convolve.js';
 import { groupNorm, upsampleNearest } from './imageOps.js';
@@ -92,13 +93,4 @@ function geometry(
     strides: [stride, stride],
     padding: [top, left],
   };
-}
-
-/** Each op of `own`, and of `reference` while a gradient is recorded. */
-function unlessTaped<Set extends object>(reference: Set, own: Set): Set {
-  const entries = Object.entries(own).map(([name, op]) => {
-    const taped = (reference as Record<string, unknown>)[name];
-    return [name, (...args: unknown[]) => (tf.engine().isTapeOn() ? taped : op)(...args)];
-  });
-  return Object.fromEntries(entries) as Set;
 }

@@ -1,0 +1,158 @@
+import type * as tf from '@tensorflow/tfjs';
+import { type Attribute, describe, type Handle, nodeBackend, TfDataType, toTensor } from './eager.js';
+
+const FLOAT: Attribute = ['T', 'TYPE', TfDataType.float32];
+const intType = (name: string): Attribute => [name, 'TYPE', TfDataType.int32];
+
+/** Constants by their type and values. A process uses few: scalars, axes, shapes. */
+const constants = new Map<string, Handle>();
+
+/**
+ * Several TensorFlow ops in a row, of which tfjs sees the result alone: an op of tfjs costs some 0.1 ms of JavaScript, and as
+ * much again for each number or shape that it is given. Everything is f32; no gradient is recorded.
+ *
+ * An intermediate result is freed by the op that reads it: one that several read says so (`twice`).
+ */
+export function runProgram(
+  inputs: readonly tf.TensorInfo[],
+  body: (run: EagerProgram, ...inputs: Handle[]) => Handle,
+): tf.Tensor {
+  const ids = nodeBackend().getInputTensorIds([...inputs]);
+  const handles = inputs.map(({ shape }, i) => ({ id: ids[i]!, shape, dtype: TfDataType.float32 }));
+  const program = new EagerProgram();
+  try {
+    return toTensor(program.take(body(program, ...handles)));
+  } finally {
+    program.free();
+  }
+}
+
+export class EagerProgram {
+  /** Of each intermediate result how often it is still to be read. */
+  readonly #reads = new Map<Handle, number>();
+
+  /** The result is read twice. */
+  twice(handle: Handle): Handle {
+    const reads = this.#reads.get(handle);
+    if (reads !== undefined) this.#reads.set(handle, reads + 1);
+    return handle;
+  }
+
+  /** x of f32 [..., I] times a matrix [I, O], as [M, O]. */
+  matMul(x: Handle, matrix: Handle): Handle {
+    const rows = this.reshape(x, [sizeOf(x) / matrix.shape[0]!, matrix.shape[0]!]);
+    return this.#run('MatMul', [FLOAT, ['transpose_a', 'BOOL', false], ['transpose_b', 'BOOL', false]], [rows, matrix]);
+  }
+
+  /** Products of matrices, [..., M, K] times [..., K, N], or [..., N, K] where turned. */
+  batchMatMul(a: Handle, b: Handle, isTurned: boolean): Handle {
+    return this.#run('BatchMatMulV2', [FLOAT, ['adj_x', 'BOOL', false], ['adj_y', 'BOOL', isTurned]], [a, b]);
+  }
+
+  reshape(x: Handle, shape: readonly number[]): Handle {
+    const isSame = shape.length === x.shape.length && shape.every((size, axis) => size === x.shape[axis]);
+    return isSame ? x : this.#run('Reshape', [FLOAT, intType('Tshape')], [x, integers(shape)]);
+  }
+
+  transpose(x: Handle, order: readonly number[]): Handle {
+    return this.#run('Transpose', [FLOAT, intType('Tperm')], [x, integers(order)]);
+  }
+
+  /** The halves of the last axis. */
+  halves(x: Handle): [Handle, Handle] {
+    const axis = integer(x.shape.length - 1);
+    return this.#runForAll('Split', [FLOAT, ['num_split', 'INT', 2]], [axis, x], 2) as [Handle, Handle];
+  }
+
+  /** Over the last axis, which stays with size 1. */
+  mean(x: Handle): Handle {
+    return this.#run(
+      'Mean',
+      [FLOAT, intType('Tidx'), ['keep_dims', 'BOOL', true]],
+      [x, integers([x.shape.length - 1])],
+    );
+  }
+
+  /** Over the last axis. */
+  softmax(x: Handle): Handle {
+    return this.#run('Softmax', [FLOAT], [x]);
+  }
+
+  add(a: Handle, b: Handle | number): Handle {
+    return this.#run('AddV2', [FLOAT], [a, operand(b)]);
+  }
+
+  sub(a: Handle, b: Handle): Handle {
+    return this.#run('Sub', [FLOAT], [a, b]);
+  }
+
+  mul(a: Handle, b: Handle | number): Handle {
+    return this.#run('Mul', [FLOAT], [a, operand(b)]);
+  }
+
+  map(op: 'Erf' | 'Tanh' | 'Sigmoid' | 'Square' | 'Rsqrt', x: Handle): Handle {
+    return this.#run(op, [FLOAT], [x]);
+  }
+
+  /** Takes the result out of what `free` frees. */
+  take(result: Handle): Handle {
+    if (!this.#reads.delete(result)) throw new Error('expected a result that the program has made and not read');
+    return result;
+  }
+
+  free(): void {
+    for (const handle of this.#reads.keys()) nodeBackend().binding.deleteTensor(handle.id);
+    this.#reads.clear();
+  }
+
+  #run(name: string, attributes: readonly Attribute[], inputs: readonly Handle[]): Handle {
+    return this.#runForAll(name, attributes, inputs, 1)[0]!;
+  }
+
+  #runForAll(name: string, attributes: readonly Attribute[], inputs: readonly Handle[], numOutputs: number): Handle[] {
+    const { binding } = nodeBackend();
+    const ids = inputs.map(({ id }) => id);
+    const outputs = binding.executeOp(name, describe(attributes), ids, numOutputs);
+    for (const output of outputs) this.#reads.set(output, 1);
+    for (const input of inputs) this.#read(input);
+    return outputs;
+  }
+
+  #read(input: Handle): void {
+    const reads = this.#reads.get(input);
+    if (reads === undefined) return; // an input of the program, or a constant
+    if (reads > 1) {
+      this.#reads.set(input, reads - 1);
+    } else {
+      this.#reads.delete(input);
+      nodeBackend().binding.deleteTensor(input.id);
+    }
+  }
+}
+
+function operand(value: Handle | number): Handle {
+  return typeof value === 'number' ? constant([], TfDataType.float32, [value]) : value;
+}
+
+function integer(value: number): Handle {
+  return constant([], TfDataType.int32, [value]);
+}
+
+function integers(values: readonly number[]): Handle {
+  return constant([values.length], TfDataType.int32, values);
+}
+
+function constant(shape: readonly number[], dtype: TfDataType, values: readonly number[]): Handle {
+  const key = `${dtype} [${shape}] ${values}`;
+  let handle = constants.get(key);
+  if (!handle) {
+    const data = dtype === TfDataType.int32 ? Int32Array.from(values) : Float32Array.from(values);
+    handle = { id: nodeBackend().binding.createTensor(shape, dtype, data), shape, dtype };
+    constants.set(key, handle);
+  }
+  return handle;
+}
+
+function sizeOf({ shape }: Handle): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
