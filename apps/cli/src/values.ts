@@ -7,7 +7,7 @@ import { InvalidArgumentError } from 'commander';
 // Lists of the packages, written again because importing the packages would load tfjs before `--help` is shown.
 // values.test.ts holds them against the originals.
 export const devices = ['auto', 'webgpu', 'tensorflow', 'wasm', 'cpu'] as const satisfies (DeviceName | 'auto')[];
-export const dtypes = ['auto', 'f32', 'f16', 'q8', 'bf16'] as const satisfies ('auto' | ModelDtype)[];
+export const dtypes = ['auto', 'f32', 'f16', 'q8', 'w16a16', 'w8a8', 'bf16'] as const satisfies ('auto' | ModelDtype)[];
 export const textEncoders = ['auto', 'resident', 'streamed'] as const satisfies ('auto' | TextEncoderPlace)[];
 export const orders = ['confidence', 'halton'] as const satisfies DecodeOrder[];
 export const guidanceSchedules = ['constant', 'linear', 'cosine', 'interval'] as const satisfies GuidanceSchedule[];

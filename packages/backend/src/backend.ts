@@ -7,10 +7,10 @@ export const deviceNames = ['webgpu', 'tensorflow', 'wasm', 'cpu'] as const;
 export type DeviceName = (typeof deviceNames)[number];
 
 /**
- * What the linear maps of a model are kept in: `f32`; `f16`, half of its memory; `q8`, a quarter; `bf16`, which they are
- * multiplied in as well. Sums are f32 always. Each device has some of them.
+ * What the linear maps of a model are kept in: `f32`; `f16`, half of its memory; `q8`, a quarter; `w16a16`, `w8a8` and `bf16`,
+ * which they are multiplied in as well: halves, integers of 8 bits, bfloat16. Each device has some of them.
  */
-export const modelDtypes = ['f32', 'f16', 'q8', 'bf16'] as const;
+export const modelDtypes = ['f32', 'f16', 'q8', 'w16a16', 'w8a8', 'bf16'] as const;
 export type ModelDtype = (typeof modelDtypes)[number];
 
 /** What a device can do beyond the reference ops. */
@@ -56,7 +56,7 @@ export interface Backend {
    *
    * @param weight f32 [..., N], N divisible by 4; stays the caller's
    * @throws ShapeError
-   * @throws UnsupportedBackendError on other devices
+   * @throws UnsupportedBackendError on other devices, and for what `dtypes` lacks
    */
   packWeight(weight: Tf.Tensor, dtype: PackedDtype): Tf.Tensor;
   /**

@@ -102,10 +102,11 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
     checkErrors: () => device.checkErrors(),
     capture: async (fn, inputs) => device.capture?.(fn, inputs) ?? eagerPlan(fn, inputs, () => device.checkErrors()),
     packWeight(weight, packed) {
-      if (device.packWeight) return device.packWeight(weight, packed);
+      if (device.packWeight && dtypes.includes(packed)) return device.packWeight(weight, packed);
+      const expected = device.packWeight ? `a dtype of the device ${name} (${dtypes.join(', ')})` : 'the device webgpu';
       throw new UnsupportedBackendError(
         { package: 'backend', in: 'packWeight' },
-        `expected the device webgpu for weights of ${packed}, got ${name}`,
+        `expected ${expected} for weights of ${packed}, got ${device.packWeight ? packed : name}`,
       );
     },
     widenFloats: device.widenFloats,

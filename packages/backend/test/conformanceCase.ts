@@ -5,6 +5,8 @@ export interface ConformanceCase {
   readonly name: string;
   /** Default: all. */
   readonly devices?: readonly DeviceName[];
+  /** What this device lacks for it: the case is skipped. */
+  missing?(backend: Backend): string | undefined;
   /** Rejects with what differs. */
   run(backend: Backend): Promise<void>;
 }

@@ -6,8 +6,8 @@ import { conformanceCases } from './conformanceCases.js';
 export interface ConformancePage {
   /** @returns what the device is */
   start(device: DeviceName): Promise<string>;
-  /** Rejects with what differs, or with what the device says. */
-  run(name: string): Promise<void>;
+  /** Rejects with what differs, or with what the device says. @returns what the device lacks for it, if it does */
+  run(name: string): Promise<string | undefined>;
 }
 
 let backend: Backend;
@@ -23,8 +23,12 @@ const conformance: ConformancePage = {
   },
 
   async run(name) {
-    await cases.get(name)!.run(backend);
+    const one = cases.get(name)!;
+    const missing = one.missing?.(backend);
+    if (missing) return missing;
+    await one.run(backend);
     await backend.checkErrors();
+    return undefined;
   },
 };
 Object.assign(globalThis, { conformance });

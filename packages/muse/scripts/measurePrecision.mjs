@@ -3,14 +3,18 @@
  * What weights in fewer bits do to pictures: the share of tokens that stay those of f32, and the PSNR of the pixels, over a
  * few prompts at the same seeds, on webgpu.
  *
- *   node packages/muse/scripts/measurePrecision.mjs [--model @muse/model-emoji] [--count 8]
+ *   node packages/muse/scripts/measurePrecision.mjs [--model @muse/model-emoji] [--count 8] [--dtypes f16,q8]
  */
 import { parseArgs } from 'node:util';
 import { createBackend } from '@muse/backend';
 import { Muse } from '../dist/node/index.js';
 
 const { values: args } = parseArgs({
-  options: { model: { type: 'string', default: '@muse/model-emoji' }, count: { type: 'string', default: '8' } },
+  options: {
+    model: { type: 'string', default: '@muse/model-emoji' },
+    count: { type: 'string', default: '8' },
+    dtypes: { type: 'string' },
+  },
 });
 const prompts = ['a smiling cat', 'three apples', 'a dog left of a car', 'a red heart', 'a big rocket', 'two stars'];
 const backend = await createBackend({ device: 'webgpu' });
@@ -30,7 +34,7 @@ const print = (line) => process.stdout.write(`${line}\n`);
 const reference = await draw('f32');
 print(`${args.model}, ${args.count} images on ${backend.capabilities.description}`);
 print('| dtype | equal tokens | equal images | PSNR of the rest, dB | s |\n|---|---|---|---|---|');
-for (const dtype of ['f32', 'f16', 'q8']) {
+for (const dtype of args.dtypes?.split(',') ?? backend.dtypes) {
   const { images, seconds } = await draw(dtype);
   let [equal, total, equalImages] = [0, 0, 0];
   const psnrs = [];

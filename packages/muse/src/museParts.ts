@@ -165,7 +165,7 @@ export async function loadMuseParts(
       ownsBackend: options.backend === undefined,
     };
     inFile(source.location, () => checkParts(parts));
-    if (dtype === 'f16' || dtype === 'q8') {
+    if (dtype !== 'f32' && dtype !== 'bf16') {
       const superRes = 'superRes' in parts ? parts.superRes : undefined;
       for (const part of [parts.transformer, superRes?.transformer]) {
         if (part) packParameters(backend, part.parameters, dtype);

@@ -1,7 +1,9 @@
 /// <reference types="@webgpu/types" />
 import * as tf from '@tensorflow/tfjs';
+import type { ModelDtype } from '../backend.js';
 import { MuseError, UnsupportedBackendError } from '../errors.js';
 import { fixWebgpuKernels } from '../kernels/webgpu/fixWebgpuKernels.js';
+import { hoistDirectives } from '../kernels/webgpu/halfMath.js';
 import { packWeight } from '../kernels/webgpu/packedWeights.js';
 import { webgpuComposedOps, webgpuOps } from '../kernels/webgpu/webgpuOps.js';
 import type { TfjsWebgpu } from '../plan/tfjsWebgpu.js';
@@ -55,6 +57,7 @@ export const webgpuDevice: Device = {
       requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
     });
     const errors = collectErrors(device);
+    hoistDirectives(device);
 
     const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
     if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
@@ -69,7 +72,7 @@ export const webgpuDevice: Device = {
     return {
       // Values are; the gradient of an embedding is not: UnsortedSegmentSum adds by float atomics, in any order.
       capabilities: { isGpu: isGpu(adapter), isDeterministic: false, description: describeAdapter(adapter) },
-      dtypes: isGpu(adapter) ? ['f16', 'f32', 'q8'] : ['f32', 'f16', 'q8'],
+      dtypes: dtypesOf(gpu, adapter),
       ops: webgpuOps,
       composedOps: webgpuComposedOps,
       async checkErrors() {
@@ -98,6 +101,19 @@ async function findAdapter(): Promise<Found<{ gpu: GPU; adapter: GPUAdapter }>> 
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter) return { value: { gpu, adapter } };
   return { missing: 'WebGPU finds no adapter', howToGet: platform.howToGetAdapter };
+}
+
+/**
+ * The first is what `auto` takes: halves that are multiplied in f32 leave the tokens as they are. What multiplies in fewer bits is
+ * there for those who ask for it (docs/numerics.md).
+ */
+function dtypesOf(gpu: GPU, adapter: GPUAdapter): ModelDtype[] {
+  return [
+    ...(isGpu(adapter) ? (['f16', 'f32'] as const) : (['f32', 'f16'] as const)),
+    'q8',
+    ...(adapter.features.has('shader-f16') ? (['w16a16'] as const) : []),
+    ...(gpu.wgslLanguageFeatures.has('packed_4x8_integer_dot_product') ? (['w8a8'] as const) : []),
+  ];
 }
 
 /** tfjs's constructor refuses to work where `navigator.gpu` is missing, as in Node, though it uses the device it is given. */

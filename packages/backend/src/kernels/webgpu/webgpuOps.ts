@@ -5,12 +5,13 @@ import { referenceOps } from '../../ops/referenceOps.js';
 import { decideTokens, maskedPositions } from './decideTokens.js';
 import { embedGrid } from './embedGrid.js';
 import { type AttentionRows, flashAttention, MAX_HEAD_DIM } from './flashAttention.js';
-import { type GemmEpilogue, gemm, matrixSource } from './gemm.js';
+import { type GemmEpilogue, type GemmSource, gemm, matrixSource } from './gemm.js';
 import { conv2d, groupNorm, normSiluConv2d, upsampleConv2d } from './imageOps.js';
 import { nearestCode } from './nearestCode.js';
-import { packedDtype, unpackWeight } from './packedWeights.js';
+import { type PackedDtype, packedDtype, unpackWeight } from './packedWeights.js';
 import { pointwise } from './pointwise.js';
 import { responseNorm } from './responseNorm.js';
+import { roundedSource } from './roundedRows.js';
 import { rowNorm } from './rowNorm.js';
 import { sampleTokens } from './sampleTokens.js';
 
@@ -156,9 +157,19 @@ function linear(x: tf.Tensor, weights: tf.Tensor2D[], epilogue: GemmEpilogue = {
   const M = x.size / K;
   const shape = [...x.shape.slice(0, -1), N];
   return tf.tidy(() => {
-    const source = matrixSource(tf.reshape(x, [M, K]), K);
-    return tf.reshape(gemm({ sizes: { M, N, K }, source, weights, epilogue }), shape);
+    const rows = tf.reshape(x, [M, K]);
+    // The halves of a gated weight begin within a word if no 4 divides them.
+    const usable = (N / weights.length) % 4 === 0 ? weights : weights.map(unpackWeight);
+    const source = sourceOf(rows, { M, K }, packedDtype(usable[0]!));
+    return tf.reshape(gemm({ sizes: { M, N, K }, source, weights: usable, epilogue }), shape);
   });
+}
+
+/** Weights of some kinds are multiplied in fewer bits, for which the rows are rounded. */
+function sourceOf(rows: tf.Tensor, sizes: { M: number; K: number }, packing: PackedDtype | undefined): GemmSource {
+  if (packing === 'w16a16') return roundedSource(rows, sizes, 'f16');
+  if (packing === 'w8a8') return roundedSource(rows, sizes, 'i8');
+  return matrixSource(rows, sizes.K);
 }
 
 function epilogueOf(x: tf.Tensor, { bias, activation, residual, modulation }: FusedLinearOptions): GemmEpilogue {
