@@ -25,6 +25,12 @@ export interface DeviceOptions {
    * cross-origin isolated and give `wasmFolder`), else one. Results are the same to the bit.
    */
   readonly wasmThreads?: number;
+  /**
+   * Whether the device webgpu measures, at a capture, which tile of its product kernel is fastest for the products that it meets,
+   * and keeps that for later (under Node in `$MUSE_CACHE` or ~/.cache/muse, in pages in their cache `muse`). Results do not
+   * depend on it, to the bit. Default: on a real GPU.
+   */
+  readonly autotune?: boolean;
 }
 
 /** A way to run tfjs. */

@@ -7,6 +7,7 @@ import { hoistDirectives } from '../kernels/webgpu/halfMath.js';
 import { packWeight } from '../kernels/webgpu/packedWeights.js';
 import { webgpuComposedOps, webgpuOps } from '../kernels/webgpu/webgpuOps.js';
 import type { TfjsWebgpu } from '../plan/tfjsWebgpu.js';
+import { TileTuner } from '../plan/tileTuner.js';
 import { webgpuPlan } from '../plan/webgpuPlan.js';
 import { boundPool } from './boundPool.js';
 import type { Device, Found } from './device.js';
@@ -43,7 +44,7 @@ export const webgpuDevice: Device = {
     return { name: 'webgpu', isAvailable: false, isGpu: false, detail, ...(howToGet && { howToGet }) };
   },
 
-  async start() {
+  async start({ autotune }) {
     const found = await findAdapter();
     if (found.missing !== undefined) {
       throw new UnsupportedBackendError(
@@ -68,6 +69,10 @@ export const webgpuDevice: Device = {
     tf.env().set('WEBGPU_CPU_FORWARD', false);
     const backend = tf.backend() as InstanceType<typeof WebGPUBackend>;
     boundPool(backend.bufferManager);
+    const tuner =
+      (autotune ?? isGpu(adapter))
+        ? await TileTuner.open(backend as unknown as TfjsWebgpu, platform.textStore(`webgpu-tiles-${keyOf(adapter)}`))
+        : undefined;
 
     return {
       // Values are; the gradient of an embedding is not: UnsortedSegmentSum adds by float atomics, in any order.
@@ -85,7 +90,7 @@ export const webgpuDevice: Device = {
         if (first) throw new MuseError({ package: 'backend', in: 'webgpu' }, first);
       },
       packWeight,
-      capture: (fn, inputs) => webgpuPlan(backend as unknown as TfjsWebgpu, fn, inputs),
+      capture: (fn, inputs) => webgpuPlan(backend as unknown as TfjsWebgpu, fn, inputs, tuner),
       async stop() {
         shutDown('webgpu');
         device.destroy();
@@ -146,6 +151,14 @@ function collectErrors(device: GPUDevice): string[] {
 function isGpu({ info }: GPUAdapter): boolean {
   const names = [info.vendor, info.architecture, info.device, info.description];
   return !info.isFallbackAdapter && !names.some((name) => SOFTWARE_ADAPTER.test(name));
+}
+
+/** What distinguishes an adapter, driver included where it says so, as a file's name. */
+function keyOf({ info: { vendor, architecture, device, description } }: GPUAdapter): string {
+  return [vendor, architecture, device, description]
+    .join('-')
+    .replace(/[^A-Za-z0-9]+/g, '-')
+    .slice(0, 100);
 }
 
 function describeAdapter(adapter: GPUAdapter): string {

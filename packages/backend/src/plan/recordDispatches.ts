@@ -1,7 +1,14 @@
 /// <reference types="@webgpu/types" />
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { MuseError } from '../errors.js';
-import { type CompiledProgram, submitPending, type TfjsWebgpu, type UniformBinding } from './tfjsWebgpu.js';
+import {
+  type CompiledProgram,
+  keepData,
+  releaseData,
+  submitPending,
+  type TfjsWebgpu,
+  type UniformBinding,
+} from './tfjsWebgpu.js';
 
 /** One GPU command: a compute pipeline and what it is bound to. */
 export interface Dispatch {
@@ -44,7 +51,7 @@ export function recordDispatches<T>(backend: TfjsWebgpu, fn: () => T): Recording
       originals.recordAndSubmit.call(backend, program, output, inputs, uniforms);
       for (const { dataId } of inputs) {
         if (made.has(dataId) || kept.has(dataId)) continue;
-        backend.incRef(dataId);
+        keepData(backend, dataId);
         kept.add(dataId);
       }
       dispatches.push({
@@ -100,10 +107,7 @@ export function releaseRecording(
   { dispatches, kept }: Pick<Recording<unknown>, 'dispatches' | 'kept'>,
 ): void {
   for (const { uniforms } of dispatches) backend.bufferManager.releaseBuffer(uniforms.buffer);
-  for (const dataId of kept) {
-    const isFreed = backend.disposeData(dataId);
-    if (isFreed) tf.engine().removeDataId(dataId, backend as unknown as tf.KernelBackend);
-  }
+  for (const dataId of kept) releaseData(backend, dataId);
 }
 
 function refuse(expectation: string): never {

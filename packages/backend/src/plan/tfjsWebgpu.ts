@@ -1,5 +1,7 @@
 /// <reference types="@webgpu/types" />
+
 import type { DataType, Tensor, TensorInfo } from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 
 /** What tfjs keeps of a tensor: its values, its GPU resource, or both. */
 export interface TensorData {
@@ -62,4 +64,14 @@ export function submitPending(backend: TfjsWebgpu): void {
 export function bufferOf(backend: TfjsWebgpu, dataId: object): GPUBuffer {
   backend.uploadToGPU(dataId);
   return backend.tensorMap.get(dataId).resource as GPUBuffer;
+}
+
+/** Keeps a tensor's data until `releaseData`, whoever disposes of the tensor. */
+export function keepData(backend: TfjsWebgpu, dataId: object): void {
+  backend.incRef(dataId);
+}
+
+export function releaseData(backend: TfjsWebgpu, dataId: object): void {
+  const isFreed = backend.disposeData(dataId);
+  if (isFreed) tf.engine().removeDataId(dataId, backend as unknown as tf.KernelBackend);
 }

@@ -1,28 +1,32 @@
 /// <reference types="@webgpu/types" />
 import * as tf from '@tensorflow/tfjs';
-import { MuseError, ShapeError } from '../errors.js';
+import { ShapeError } from '../errors.js';
 import type { Plan, TensorFunction } from './plan.js';
 import { checkNotDisposed, fitInputs, isTensor } from './planInputs.js';
 import type { TfjsWebgpu } from './tfjsWebgpu.js';
-import { WebgpuReplay } from './webgpuReplay.js';
+import type { MetProducts, TileTuner } from './tileTuner.js';
+import { verifiedReplay, withErrors } from './verifiedReplay.js';
+import type { WebgpuReplay } from './webgpuReplay.js';
 
 const place = { package: 'backend', in: 'capture' } as const;
 
 /**
  * Captures a function on tfjs's webgpu backend. A first run is compared with the call that was recorded, bit by bit.
  *
+ * @param tuner measures products that the function has and that are new to the device; without it they take the default tile
  * @throws MuseError if the function leaves the GPU, or if a run does not repeat it
  */
 export async function webgpuPlan(
   backend: TfjsWebgpu,
   fn: TensorFunction,
   examples: readonly tf.Tensor[],
+  tuner?: TileTuner,
 ): Promise<Plan> {
   for (const [i, { shape, dtype, size }] of examples.entries()) {
     if (size > 0 && (dtype === 'float32' || dtype === 'int32' || dtype === 'bool')) continue;
     throw new ShapeError(place, `expected input ${i} of numbers, got ${dtype} [${shape.join(', ')}]`);
   }
-  let replay = await verifiedReplay(backend, fn, examples);
+  let replay = await tunedReplay(backend, fn, examples, tuner);
   let isDisposed = false;
   return {
     get dispatchCount() {
@@ -42,7 +46,7 @@ export async function webgpuPlan(
             isTensor(input) ? tf.clone(input) : tf.tensor(input, specs[i]!.shape, specs[i]!.dtype),
           ),
         );
-        const next = await verifiedReplay(backend, fn, given).finally(() => tf.dispose(given));
+        const next = await tunedReplay(backend, fn, given, tuner).finally(() => tf.dispose(given));
         if (isDisposed) next.dispose();
         checkNotDisposed(isDisposed);
         replay.dispose();
@@ -59,58 +63,23 @@ export async function webgpuPlan(
   };
 }
 
-async function verifiedReplay(
+/** A replay; if it meets products that can be had faster, it is recorded again with their tiles. */
+async function tunedReplay(
   backend: TfjsWebgpu,
   fn: TensorFunction,
   examples: readonly tf.Tensor[],
+  tuner: TileTuner | undefined,
 ): Promise<WebgpuReplay> {
-  let replay: WebgpuReplay | undefined;
-  let outputs: tf.Tensor[] = [];
+  if (!tuner) return verifiedReplay(backend, fn, examples);
+  const met: MetProducts = new Map();
   try {
-    outputs = await withErrors(backend.device, () => {
-      replay = new WebgpuReplay(backend, fn, examples);
-      return replay.run(examples);
-    });
-    for (const [i, output] of outputs.entries()) {
-      const [got, wanted] = await Promise.all([output.data(), replay!.eager[i]!.data()]);
-      if (sameBits(got, wanted)) continue;
-      throw new MuseError(place, `expected output ${i} of the plan to be the function's to the bit, got other values`);
-    }
-    return replay!;
-  } catch (error) {
-    replay?.dispose();
-    throw error;
+    const replay = await verifiedReplay(backend, tuner.watch(fn, met), examples);
+    if (met.size === 0) return replay;
+    // Its buffers are not needed while others are measured.
+    replay.dispose();
+    await tuner.measure(met);
   } finally {
-    tf.dispose([...outputs, ...(replay?.eager ?? [])]);
+    tuner.release(met);
   }
-}
-
-/**
- * Runs what records and submits commands, and waits for what the device says of them: not for their results.
- *
- * @throws MuseError in the device's own words
- */
-async function withErrors(device: GPUDevice, submit: () => tf.Tensor[]): Promise<tf.Tensor[]> {
-  const filters = ['internal', 'out-of-memory', 'validation'] as const;
-  for (const filter of filters) device.pushErrorScope(filter);
-  let outputs: tf.Tensor[] = [];
-  let thrown: unknown;
-  try {
-    outputs = submit();
-  } catch (error) {
-    thrown = error ?? new Error('nothing');
-  }
-  const errors = Promise.all(filters.map(() => device.popErrorScope()));
-  const lost = device.lost.then(({ message }) => [{ message: `the GPU was lost: ${message}` }]);
-  const first = (await Promise.race([errors, lost])).find((error) => error !== null);
-  if (thrown === undefined && !first) return outputs;
-  tf.dispose(outputs);
-  throw thrown ?? new MuseError({ package: 'backend', in: 'webgpu' }, first!.message);
-}
-
-function sameBits(a: tf.TypedArray, b: tf.TypedArray): boolean {
-  const [bytes, others] = [a, b].map(
-    ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
-  );
-  return bytes!.length === others!.length && bytes!.every((byte, i) => byte === others![i]);
+  return verifiedReplay(backend, fn, examples);
 }

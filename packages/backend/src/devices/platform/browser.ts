@@ -1,5 +1,5 @@
 /// <reference types="@webgpu/types" />
-import { MAX_WASM_THREADS, type Platform, type Thread, type ThreadWork } from './platform.js';
+import { MAX_WASM_THREADS, type Platform, type TextStore, type Thread, type ThreadWork } from './platform.js';
 
 /** Bundlers for browsers put this file in the place of `./node.js` (package.json, `browser`). */
 export const platform: Platform = {
@@ -22,14 +22,32 @@ export const platform: Platform = {
     return crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MAX_WASM_THREADS) : 1;
   },
   startThread,
+  textStore: cacheStore,
   howToGetAdapter: 'enable hardware acceleration in the browser settings',
 };
+
+/** In the page's cache of the name `muse`, which workers have too, under a URL that nobody asks for. */
+function cacheStore(name: string): TextStore {
+  const { caches, location } = globalThis as unknown as Scope;
+  const url = () => new URL(`/?muse-text=${name}`, location.origin).href;
+  return {
+    read: async () => (await (await caches.open('muse')).match(url()))?.text(),
+    write: async (text) => (await caches.open('muse')).put(url(), new Response(text)),
+  };
+}
 
 /** What pages and their workers have. */
 interface Scope {
   readonly crossOriginIsolated: boolean;
   readonly navigator: { readonly hardwareConcurrency: number };
+  readonly location: { readonly origin: string };
+  readonly caches: { open(name: string): Promise<PageCache> };
   readonly Worker: new (url: string) => PageWorker;
+}
+
+interface PageCache {
+  match(url: string): Promise<Response | undefined>;
+  put(url: string, response: Response): Promise<void>;
 }
 
 interface PageWorker {

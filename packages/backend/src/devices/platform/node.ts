@@ -1,12 +1,19 @@
 /// <reference types="@webgpu/types" />
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
 import type { Found } from '../device.js';
-import { MAX_WASM_THREADS, type Platform, type TensorflowLibrary, type Thread, type ThreadWork } from './platform.js';
+import {
+  MAX_WASM_THREADS,
+  type Platform,
+  type TensorflowLibrary,
+  type TextStore,
+  type Thread,
+  type ThreadWork,
+} from './platform.js';
 
 const require = createRequire(import.meta.url);
 
@@ -20,6 +27,7 @@ export const platform: Platform = {
   readWasmFile: (location) => readFile(location),
   numWasmThreads: () => Math.min(availableParallelism(), MAX_WASM_THREADS),
   startThread,
+  textStore: (name) => fileStore(join(cacheFolder(), `${name}.json`)),
   howToGetAdapter:
     process.platform === 'linux'
       ? 'install the Vulkan driver of your GPU; without a GPU: apt-get install libvulkan1 mesa-vulkan-drivers (Mesa 24 or newer)'
@@ -51,6 +59,24 @@ async function loadGpu(): Promise<Found<GPU>> {
       return { missing: 'the package webgpu is not installed', howToGet: 'npm install webgpu' };
     return { missing: `the package webgpu does not load: ${firstLine(error)}`, howToGet: 'npm install webgpu@latest' };
   }
+}
+
+/** `$MUSE_CACHE`, else `$XDG_CACHE_HOME/muse`, else `~/.cache/muse`. */
+function cacheFolder(): string {
+  const { MUSE_CACHE: muse, XDG_CACHE_HOME: xdg } = process.env;
+  return muse || join(xdg || join(homedir(), '.cache'), 'muse');
+}
+
+function fileStore(path: string): TextStore {
+  return {
+    read: () => readFile(path, 'utf8'),
+    async write(text) {
+      await mkdir(dirname(path), { recursive: true });
+      const partial = `${path}.${process.pid}.partial`;
+      await writeFile(partial, text);
+      await rename(partial, path);
+    },
+  };
 }
 
 const THREAD = `

@@ -15,8 +15,16 @@ export interface Platform {
   numWasmThreads(): number;
   /** Starts a thread that helps with the jobs of a kernel module. */
   startThread(work: ThreadWork): Promise<Thread>;
+  /** A text that is kept on this machine, by a name of letters, digits and dashes; in browsers for the page's origin. */
+  textStore(name: string): TextStore;
   /** How to get a WebGPU adapter when WebGPU is there but finds no GPU. */
   readonly howToGetAdapter: string;
+}
+
+/** Both reject where nothing can be kept. */
+export interface TextStore {
+  read(): Promise<string | undefined>;
+  write(text: string): Promise<void>;
 }
 
 /** What a thread is given: the arguments of `help` in assembly/index.ts. */

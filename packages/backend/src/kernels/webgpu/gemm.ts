@@ -1,10 +1,11 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { type Activation, activationWgsl } from './activationWgsl.js';
-import { columnsOf, DEFAULT_TILE, type GemmTile, nameOfTile, rowsOf } from './gemmTiles.js';
-import { type Arithmetic, finishWgsl, type GemmShape, mainWgsl, weightWgsl } from './gemmWgsl.js';
+import { columnsOf, type GemmTile, gemmTiles, nameOfTile, rowsOf, tileMemory } from './gemmTiles.js';
+import { type Arithmetic, finishWgsl, type GemmShape, mainWgsl, numberBytes, weightWgsl } from './gemmWgsl.js';
 import { ENABLE_HALVES } from './halfMath.js';
 import { packedDtype, packedFormats } from './packedWeights.js';
 import { int, type KernelInput, type KernelUniform, runKernel } from './runKernel.js';
+import { tileChoice } from './tileChoice.js';
 
 /** Where the rows of the left matrix come from. */
 export interface GemmSource {
@@ -46,6 +47,7 @@ export interface GemmCall {
   /** f32 [K, N], or several of equal width N/n that stand side by side. All packed alike, or none; N/n divides by 4 then. */
   readonly weights: readonly TensorInfo[];
   readonly epilogue?: GemmEpilogue;
+  /** Default: what was measured to be fastest for such a product on this device, else 64 × 64. */
   readonly tile?: GemmTile;
 }
 
@@ -81,7 +83,7 @@ fn loadRows(m: i32, k: i32) -> vec4<f32> {
  * Bindings: result, the source's, weights, then what the epilogue has. Dispatch ⌈N / tile's columns⌉ × ⌈M / tile's rows⌉; workgroup memory
  * by `tileMemory`, 8 KiB for 64 × 64 of f32. Widths that no 4 divides are read and written one by one.
  */
-export function gemm({ sizes, source, weights, epilogue = {}, tile = DEFAULT_TILE }: GemmCall): Tensor {
+export function gemm({ sizes, source, weights, epilogue = {}, tile: wanted }: GemmCall): Tensor {
   const { M, N, K } = sizes;
   const { numPhases = 1, arithmetic = 'f32', depth = K } = source;
   const { bias, activation, isGated = false, residual, modulation } = epilogue;
@@ -98,46 +100,52 @@ export function gemm({ sizes, source, weights, epilogue = {}, tile = DEFAULT_TIL
     ),
     ...Object.fromEntries(given.map(([name, tensor]) => [name, { tensor, components } as const])),
   };
-  const shape: GemmShape = {
-    arithmetic,
-    tile,
-    numWeights: weights.length,
-    components,
+  const key = [
+    source.key,
+    weights.length,
     packing,
-    hasPhases: numPhases > 1,
+    components,
+    activation,
+    isGated,
+    ...given.map(([name]) => name),
+  ].join('_');
+  const run = (tile: GemmTile) => {
+    const hasPhases = numPhases > 1;
+    const shape: GemmShape = { arithmetic, tile, numWeights: weights.length, components, packing, hasPhases };
+    return runKernel({
+      key: `museGemm_${nameOfTile(tile)}_${key}`,
+      inputs,
+      outputShape: [numPhases * M, N],
+      outputComponents: components,
+      workgroups: [Math.ceil(N / columnsOf(tile)), Math.ceil(M / rowsOf(tile)), numPhases],
+      workgroupSize: [tile.side, tile.side, 1],
+      uniforms: {
+        M: int(M),
+        N: int(N),
+        K: int(K),
+        depth: int(depth),
+        rowsPerImage: int(modulation?.rowsPerImage ?? 1),
+        ...source.uniforms,
+      },
+      wgsl: [
+        arithmetic === 'f16' ? ENABLE_HALVES : '',
+        source.wgsl,
+        activation ? activationWgsl(activation, components === 4 ? 'vec4<f32>' : 'f32') : '',
+        weightWgsl(shape, isGated),
+        finishWgsl(shape, epilogue),
+        mainWgsl(shape, isGated),
+      ].join('\n'),
+    });
   };
-  return runKernel({
-    key: [
-      'museGemm',
-      nameOfTile(tile),
-      source.key,
-      weights.length,
-      packing,
-      components,
-      activation,
-      isGated,
-      ...given.map(([name]) => name),
-    ].join('_'),
-    inputs,
-    outputShape: [numPhases * M, N],
-    outputComponents: components,
-    workgroups: [Math.ceil(N / columnsOf(tile)), Math.ceil(M / rowsOf(tile)), numPhases],
-    workgroupSize: [tile.side, tile.side, 1],
-    uniforms: {
-      M: int(M),
-      N: int(N),
-      K: int(K),
-      depth: int(depth),
-      rowsPerImage: int(modulation?.rowsPerImage ?? 1),
-      ...source.uniforms,
-    },
-    wgsl: [
-      arithmetic === 'f16' ? ENABLE_HALVES : '',
-      source.wgsl,
-      activation ? activationWgsl(activation, components === 4 ? 'vec4<f32>' : 'f32') : '',
-      weightWgsl(shape, isGated),
-      finishWgsl(shape, epilogue),
-      mainWgsl(shape, isGated),
-    ].join('\n'),
-  });
+  if (wanted) return run(wanted);
+  const tile = tileChoice().tileOf(`${key} ${M}×${N}×${K}×${numPhases}`, (limits) => ({
+    inputs: Object.values(inputs).map(({ tensor }) => tensor),
+    flop: 2 * M * N * K * numPhases * (isGated ? 2 : 1),
+    tiles: gemmTiles.filter(
+      (tile) =>
+        tileMemory(tile, { sizeBytes: numberBytes[arithmetic], isGated }) <= limits.maxComputeWorkgroupStorageSize,
+    ),
+    run,
+  }));
+  return run(tile);
 }
