@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
- * What weights in fewer bits do to pictures: the share of tokens that stay those of f32, and the PSNR of the pixels, over a
- * few prompts at the same seeds, on webgpu.
+ * What fewer bits do to pictures: the share of tokens that stay those of f32, and the PSNR of the pixels, over a few prompts
+ * at the same seeds, in each dtype of the device.
  *
- *   node packages/muse/scripts/measurePrecision.mjs [--model @muse/model-emoji] [--count 8] [--dtypes f16,q8]
+ *   node packages/muse/scripts/measurePrecision.mjs [--model @muse/model-emoji] [--device webgpu] [--count 8] [--dtypes f16,q8]
  */
 import { parseArgs } from 'node:util';
 import { createBackend } from '@muse/backend';
@@ -12,15 +12,17 @@ import { Muse } from '../dist/node/index.js';
 const { values: args } = parseArgs({
   options: {
     model: { type: 'string', default: '@muse/model-emoji' },
+    device: { type: 'string', default: 'webgpu' },
     count: { type: 'string', default: '8' },
     dtypes: { type: 'string' },
   },
 });
 const prompts = ['a smiling cat', 'three apples', 'a dog left of a car', 'a red heart', 'a big rocket', 'two stars'];
-const backend = await createBackend({ device: 'webgpu' });
+const { device } = args;
+const backend = await createBackend({ device });
 
 async function draw(dtype) {
-  const muse = await Muse.fromPretrained(args.model, { backend, dtype });
+  const muse = await Muse.fromPretrained(args.model, { device, dtype });
   const images = [];
   const start = performance.now();
   for (let i = 0; i < Number(args.count); i++) {
