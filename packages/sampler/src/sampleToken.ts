@@ -52,21 +52,29 @@ export function sampleToken(
   }
   const highest = logits[mostLikelyId]!;
   if (!isNumber || !Number.isFinite(highest)) return undefined;
-  let total = 0;
-  for (let v = 0; v < logits.length; v++) total += Math.exp(logits[v]! - highest);
-  const logTotal = highest + Math.log(total);
-  const tokenId = settings.sampleTemperature === 0 ? mostLikelyId : drawToken(logits, highest, settings, draw, scratch);
+  const { sampleTemperature } = settings;
+  const logTotal = highest + Math.log(exponentials(logits, highest, 1, scratch));
+  if (sampleTemperature !== 0 && sampleTemperature !== 1) exponentials(logits, highest, sampleTemperature, scratch);
+  const tokenId = sampleTemperature === 0 ? mostLikelyId : drawToken(scratch, settings, draw);
   return { tokenId, logProbability: logits[tokenId]! - logTotal };
 }
 
+/** exp((logit − highest) / temperature) of each into `out`. @returns their sum */
+function exponentials(logits: Float64Array, highest: number, temperature: number, out: Float64Array): number {
+  let total = 0;
+  for (let v = 0; v < logits.length; v++) {
+    out[v] = Math.exp((logits[v]! - highest) / temperature);
+    total += out[v]!;
+  }
+  return total;
+}
+
+/** @param weights unnormalised probabilities, f64 [V] */
 function drawToken(
-  logits: Float64Array,
-  highest: number,
-  { sampleTemperature, topK, topP }: Pick<SamplingSettings, 'sampleTemperature' | 'topK' | 'topP'>,
-  draw: number,
   weights: Float64Array,
+  { topK, topP }: Pick<SamplingSettings, 'topK' | 'topP'>,
+  draw: number,
 ): number {
-  for (let v = 0; v < logits.length; v++) weights[v] = Math.exp((logits[v]! - highest) / sampleTemperature);
   const isFiltered = topK !== undefined || topP !== undefined;
   const ids = isFiltered ? mostLikely(weights, { topK, topP }) : undefined;
   const count = ids?.length ?? weights.length;
