@@ -188,6 +188,16 @@ test('large tensors have the same values on tensorflow, which widens them itself
         tf.dispose([expected, parameters.get('w')!]);
       }
     }
+    // Finite, but their sum is not.
+    const large = await opened({ w: { dtype: 'F32', shape, data: new Float32Array(data.length).fill(3e38) } });
+    const loaded = await loadParameters(tensorflow, large, [spec('w', shape)]);
+    expect((await loaded.get('w')!.data()).every((value) => value === Math.fround(3e38))).toBe(true);
+    loaded.get('w')!.dispose();
+    data[9] = Number.NaN;
+    await expect(
+      loadParameters(tensorflow, await opened({ w: { dtype: 'F32', shape, data } }), [spec('w', shape)]),
+    ).rejects.toThrow('got NaN at 9 of 73728');
+    data[9] = 0;
     data[70_000] = Number.NEGATIVE_INFINITY;
     for (const dtype of ['F32', 'F16', 'BF16'] as const) {
       const checkpoint = await opened({ w: { dtype, shape, data } });

@@ -93,10 +93,10 @@ async function widenOnDevice(
     });
     loaded.set(spec.name, tensor);
     if (options.allowNonFinite) continue;
-    // x − x is 0 for finite x and NaN for all others.
-    const [sum] = await readAndDispose(tf.tidy(() => tf.sum(tf.sub(tensor, tensor))));
-    if (sum === 0) continue;
-    // To say which and where.
+    // A NaN or an infinity stays in a sum.
+    const [sum] = await readAndDispose(tf.sum(tensor));
+    if (Number.isFinite(sum)) continue;
+    // To say which and where; a sum of large values may be too large by itself.
     for await (const _ of readFloats(checkpoint, [spec.name], options));
   }
 }

@@ -49,6 +49,8 @@ export function loadSome(
  * @throws WeightError (from `block`) naming the tensor with a value that is not finite
  */
 export function checkpointBlocks(backend: Backend, checkpoint: Checkpoint, config: T5Config): BlockSource {
+  // Such a device widens and checks a file's bytes itself, in all of its threads.
+  if (backend.widenFloats) return { block: (layer) => loadSome(backend, checkpoint, blockSpecs(config, layer)) };
   const memory = new Map<string, Float32Array>();
   return {
     async block(layer) {

@@ -2,17 +2,21 @@ import { readFile } from 'node:fs/promises';
 import { createBackend, WeightError } from '@muse/backend';
 import {
   encodeSafetensors,
+  initParameters,
   type ModelComponent,
   memoryFolder,
   openCheckpoint,
   type TensorData,
+  toFilePermutation,
 } from '@muse/checkpoint';
 import { nodeFolder } from '@muse/checkpoint/node';
 import { fixturePath } from '@muse/fixtures';
 import { describeBackends, expectClose, expectNoLeaks, loadGolden } from '@muse/test-utils';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { resolveT5Config, t5ConfigJson } from '../config.js';
 import { loadT5Encoder } from '../loadT5Encoder.js';
+import { t5Parameters } from '../parameters.js';
 import { openStreamedT5Encoder } from './openStreamedT5Encoder.js';
 import type { PromptCache } from './promptCache.js';
 import type { EncodeProgress, StreamedT5Encoder } from './streamedT5Encoder.js';
@@ -95,6 +99,28 @@ describeBackends('StreamedT5Encoder', (backend) => {
     expect(await actual.mask.data()).toEqual(await expected.mask.data());
     const masked = tf.mul(expected.embeds, tf.expandDims(expected.mask, 2));
     expectClose(await actual.embeds.data(), await masked.data(), 1e-5);
+    whole.dispose();
+    await streamed.dispose();
+  });
+
+  it('gives them of matrices that are large enough for a device to widen them itself', async () => {
+    const config = { ...resolveT5Config('tiny'), dModel: 256, dKv: 64, numHeads: 4, dFf: 256, numLayers: 2 };
+    const specs = t5Parameters(config);
+    const made = initParameters(backend(), specs, 5);
+    const tensors = new Map<string, TensorData>();
+    for (const { name, shape, layout } of specs) {
+      const axes = toFilePermutation(layout);
+      const tensor = axes ? tf.transpose(made.get(name)!, axes) : made.get(name)!;
+      tensors.set(name, { dtype: 'BF16', shape, data: (await tensor.data()) as Float32Array });
+    }
+    tf.dispose([...made.values()]);
+    const folder = memoryFolder('memory', new Map([['model.safetensors', encodeSafetensors(tensors)]]));
+    const model = { name: 't5', config: t5ConfigJson(config), folder, checkpoint: () => openCheckpoint(folder) };
+    const [streamed, whole] = [await openStreamedT5Encoder(backend(), model), await loadT5Encoder(backend(), model)];
+    const ids = Int32Array.of(11, 5, 160, 7, 1);
+    const [actual] = await streamed.encodeTokens([ids]);
+    const expected = whole.forward(tf.tensor2d(ids, [1, 5], 'int32'), tf.ones([1, 5]));
+    expectClose(actual!.embeds, (await expected.data()) as Float32Array, 1e-5);
     whole.dispose();
     await streamed.dispose();
   });
