@@ -11,7 +11,7 @@ export async function startWebgpu(adapter) {
   Object.assign(globalThis, globals);
   const gpu = create(adapter === 'default' ? [] : [`backend=${adapter}`]);
   Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
-  return createBackend({ device: 'webgpu' });
+  return createBackend({ device: 'webgpu', autotune: false });
 }
 
 /**

@@ -1,11 +1,16 @@
+/// <reference types="@webgpu/types" />
 import { expectNoLeaks, expectTensorClose } from '@muse/test-utils/checks';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { type Backend, type Ops, type PackedDtype, referenceOps } from '../src/index.js';
 import { gemm, matrixSource } from '../src/kernels/webgpu/gemm.js';
 import { gemmTiles, nameOfTile } from '../src/kernels/webgpu/gemmTiles.js';
 import { packedDtypes, unpackWeight } from '../src/kernels/webgpu/packedWeights.js';
-import { roundedSource } from '../src/kernels/webgpu/roundedRows.js';
+import { roundedSource, roundRows } from '../src/kernels/webgpu/roundedRows.js';
 import type { ConformanceCase } from './conformanceCase.js';
+
+/** tfjs brings an older @webgpu/types, which does not know them. */
+const SUBGROUPS = 'subgroups' as GPUFeatureName;
 
 /** Strips of 16 that are full or not, rows and columns beyond a tile; the same ranks each time. */
 const productSizes = [
@@ -36,6 +41,13 @@ export const packedCases: readonly ConformanceCase[] = [
   ...([undefined, 'w16a16', 'w8a8'] as const).map((dtype) =>
     packedCase(`${dtype ?? 'f32'}: a product has the same bits in every tile`, dtype, compareTiles),
   ),
+  {
+    name: 'rounding rows gives the same bits with subgroups and without',
+    devices: ['webgpu'],
+    missing: ({ tf }) =>
+      (tf.backend() as WebGPUBackend).device.features.has(SUBGROUPS) ? undefined : 'no subgroups here',
+    run: (backend) => expectNoLeaks(backend, () => compareSubgroups(backend)),
+  },
   ...(['w16a16', 'w8a8'] as const).map((dtype) =>
     packedCase(`${dtype}: rows and columns of any size are in range, what is no number stays none`, dtype, survive),
   ),
@@ -55,7 +67,7 @@ function packedCase(
 }
 
 /** Rows as the kernels round them: as packing rounds columns. The number of rows divides by 4. */
-function roundRows({ tf, packWeight }: Backend, x: Tensor, dtype: PackedDtype): Tensor {
+function roundAsColumns({ tf, packWeight }: Backend, x: Tensor, dtype: PackedDtype): Tensor {
   if (dtype === 'f16' || dtype === 'q8') return tf.clone(x);
   return tf.tidy(() => {
     const columns = tf.transpose(tf.reshape(x, [-1, x.shape.at(-1)!]));
@@ -67,7 +79,7 @@ async function compare(backend: Backend, dtype: PackedDtype): Promise<void> {
   const { tf } = backend;
   const make = (...shape: number[]) => tf.randomNormal(shape, 0, 0.5, 'float32', shape.length) as never;
   const [x, image, residual] = [make(2, 38, 20), make(1, 5, 7, 12), make(2, 38, 28)] as Tensor[];
-  const rows = roundRows(backend, x!, dtype);
+  const rows = roundAsColumns(backend, x!, dtype);
   const weights = [make(20, 28), make(20, 56), make(20, 20), make(3, 3, 12, 8)] as Tensor[];
   const packed = weights.map((weight) => backend.packWeight(weight, dtype));
   const rounded = packed.map(unpackWeight);
@@ -184,6 +196,20 @@ async function compareTiles({ tf, packWeight }: Backend, dtype: PackedDtype | un
       if (at >= 0) throw new Error(`${nameOfTile(tile)} at ${at}: expected the bits ${wanted[at]}, got ${bits[at]}`);
     }
     tf.dispose([x, weight, bias, packed]);
+  }
+}
+
+async function compareSubgroups({ tf }: Backend): Promise<void> {
+  for (const { M, K } of productSizes) {
+    const x = tf.randomNormal([M, K], 0, 1, 'float32', 3);
+    for (const to of ['f16', 'i8'] as const) {
+      const rounded = [true, false].map((hasSubgroups) => roundRows(x, { M, K }, to, hasSubgroups));
+      const [got, wanted] = await Promise.all(rounded.map((words) => words.data()));
+      const at = wanted!.findIndex((word, i) => word !== got![i]);
+      if (at >= 0) throw new Error(`${to} at ${at}: expected the bits ${wanted![at]}, got ${got![at]}`);
+      tf.dispose(rounded);
+    }
+    x.dispose();
   }
 }
 

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ModelDtype } from '../backend.js';
 import { MuseError, UnsupportedBackendError } from '../errors.js';
+import { hoistDirectives } from '../kernels/webgpu/directives.js';
 import { fixWebgpuKernels } from '../kernels/webgpu/fixWebgpuKernels.js';
-import { hoistDirectives } from '../kernels/webgpu/halfMath.js';
 import { packWeight } from '../kernels/webgpu/packedWeights.js';
 import { webgpuComposedOps, webgpuOps } from '../kernels/webgpu/webgpuOps.js';
 import type { TfjsWebgpu } from '../plan/tfjsWebgpu.js';

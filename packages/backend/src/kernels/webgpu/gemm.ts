@@ -1,8 +1,8 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { type Activation, activationWgsl } from './activationWgsl.js';
+import { ENABLE_HALVES } from './directives.js';
 import { columnsOf, type GemmTile, gemmTiles, nameOfTile, rowsOf, tileMemory } from './gemmTiles.js';
 import { type Arithmetic, finishWgsl, type GemmShape, mainWgsl, numberBytes, weightWgsl } from './gemmWgsl.js';
-import { ENABLE_HALVES } from './halfMath.js';
 import { packedDtype, packedFormats } from './packedWeights.js';
 import { int, type KernelInput, type KernelUniform, runKernel } from './runKernel.js';
 import { tileChoice } from './tileChoice.js';

@@ -1,4 +1,7 @@
-import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
+/// <reference types="@webgpu/types" />
+import * as tf from '@tensorflow/tfjs';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { ENABLE_SUBGROUPS } from './directives.js';
 import type { GemmSource } from './gemm.js';
 import { int, MAX_WORKGROUPS, runKernel } from './runKernel.js';
 import { THREADS } from './sumOfAll.js';
@@ -16,7 +19,7 @@ const numFactors = (M: number) => Math.ceil(M / 4) * 4;
  *
  * @param x f32 [M, K]
  */
-export function roundedSource(x: TensorInfo, { M, K }: { M: number; K: number }, to: RoundedTo): GemmSource {
+export function roundedSource(x: tf.TensorInfo, { M, K }: { M: number; K: number }, to: RoundedTo): GemmSource {
   const components = to === 'f16' ? 2 : 4;
   const quads = numQuads(K, to);
   const loads = to === 'f16' ? quads : quads / 4; // of a row
@@ -38,11 +41,17 @@ fn loadRows(m: i32, k: i32) -> vec4<${to === 'f16' ? 'f16' : 'u32'}> {
 /**
  * Each row as its factor times halves or bytes. Bytes: round(127 · x / greatest), factor greatest / 127. Halves: x by a power of
  * two, below 2048. The greatest is found as an integer: floats without their sign are ordered as their bits, NaN above all, so
- * a row that is not finite gets NaN as its factor and stays seen.
+ * a row that is not finite gets NaN as its factor and stays seen. Of integers the greatest is the same in any order, so where the
+ * device has subgroups each asks its own first.
  *
  * Bindings: result i32 [⌈M/4⌉·4 + M · words], x f32 [M, K]. Dispatch: a workgroup a row.
  */
-function roundRows(x: TensorInfo, { M, K }: { M: number; K: number }, to: RoundedTo): Tensor {
+export function roundRows(
+  x: tf.TensorInfo,
+  { M, K }: { M: number; K: number },
+  to: RoundedTo,
+  hasSubgroups = (tf.backend() as WebGPUBackend).device.features.has('subgroups' as GPUFeatureName),
+): tf.Tensor {
   const components = K % 4 === 0 ? 4 : 1;
   const quads = numQuads(K, to);
   const columns = Math.min(M, MAX_WORKGROUPS);
@@ -59,7 +68,7 @@ function roundRows(x: TensorInfo, { M, K }: { M: number; K: number }, to: Rounde
     result[start + 2 * quad + 1] = bitcast<i32>(pack2x16float(values.zw));`
       : 'result[start + quad] = bitcast<i32>(pack4x8snorm(values));';
   return runKernel({
-    key: `museRoundRows_${to}_${components}`,
+    key: `museRoundRows_${to}_${components}_${hasSubgroups}`,
     inputs: { x: { tensor: x, components } },
     outputShape: [numFactors(M) + M * quads * (to === 'f16' ? 2 : 1)],
     outputType: 'int32',
@@ -68,6 +77,7 @@ function roundRows(x: TensorInfo, { M, K }: { M: number; K: number }, to: Rounde
     workgroupSize: [THREADS, 1, 1],
     uniforms: { M: int(M), K: int(K), quads: int(quads), columns: int(columns), numFactors: int(numFactors(M)) },
     wgsl: /* wgsl */ `
+${hasSubgroups ? ENABLE_SUBGROUPS : ''}
 var<workgroup> greatest: atomic<u32>;
 
 fn valuesAt(m: i32, quad: i32) -> vec4<f32> {
@@ -83,7 +93,13 @@ fn main() {
   for (var quad = i32(localIndex); quad < uniforms.quads; quad += ${THREADS}) {
     own = max(own, bitcast<vec4<u32>>(valuesAt(m, quad)) & vec4<u32>(0x7fffffffu));
   }
-  atomicMax(&greatest, max(max(own.x, own.y), max(own.z, own.w)));
+  let most = max(max(own.x, own.y), max(own.z, own.w));
+  ${
+    hasSubgroups
+      ? /* wgsl */ `let mostOfAll = subgroupMax(most);
+  if (subgroupElect()) { atomicMax(&greatest, mostOfAll); }`
+      : 'atomicMax(&greatest, most);'
+  }
   workgroupBarrier();
   if (place >= uniforms.M) { return; }
   let high = atomicLoad(&greatest);
