@@ -1,6 +1,6 @@
 import { GEMM_SCRATCH_BYTES, multiply } from './gemm';
 import { ceilDiv, float, integer, pointer, stride } from './job';
-import { exp4, sumLanes } from './simd';
+import { exp4, maxLanes, sumLanes } from './simd';
 
 /** softmax(q·kᵀ·scale + bias)·v for some queries of one head; heads are read in place, between each other. */
 export function attentionTask(job: usize, task: i32, scratch: usize): void {
@@ -44,10 +44,25 @@ export function attentionTask(job: usize, task: i32, scratch: usize): void {
 
 /** Of the keys that may be seen, in place; zeros where there is none. */
 function softmax(row: usize, size: i32, scale: f32, bias: usize, mask: usize): void {
-  let greatest = -f32.MAX_VALUE;
-  let seesAny = false;
-  for (let i: i32 = 0; i < size; i++) {
-    const at = (<usize>i) << 2;
+  const end = (<usize>size) << 2;
+  const least = f32x4.splat(-f32.MAX_VALUE);
+  let greatestOf = least;
+  let seenOf = f32x4.splat(0);
+  let at: usize = 0;
+  for (; at + 16 <= end; at += 16) {
+    let score = f32x4.mul(v128.load(row + at), f32x4.splat(scale));
+    if (bias) score = f32x4.add(score, v128.load(bias + at));
+    v128.store(row + at, score);
+    if (mask) {
+      const isSeen = f32x4.ne(v128.load(mask + at), f32x4.splat(0));
+      seenOf = v128.or(seenOf, isSeen);
+      score = v128.bitselect(score, least, isSeen);
+    }
+    greatestOf = f32x4.pmax(greatestOf, score);
+  }
+  let greatest = maxLanes(greatestOf);
+  let seesAny = (at > 0 && !mask) || v128.any_true(seenOf);
+  for (; at < end; at += 4) {
     let score = load<f32>(row + at) * scale;
     if (bias) score += load<f32>(bias + at);
     store<f32>(row + at, score);
@@ -56,13 +71,11 @@ function softmax(row: usize, size: i32, scale: f32, bias: usize, mask: usize): v
     greatest = max(greatest, score);
   }
   if (!seesAny) {
-    memory.fill(row, 0, (<usize>size) << 2);
+    memory.fill(row, 0, end);
     return;
   }
-  const end = (<usize>size) << 2;
   let sums = f32x4.splat(0);
-  let at: usize = 0;
-  for (; at + 16 <= end; at += 16) {
+  for (at = 0; at + 16 <= end; at += 16) {
     let value = exp4(f32x4.sub(v128.load(row + at), f32x4.splat(greatest)));
     if (mask) value = f32x4.mul(value, v128.load(mask + at));
     v128.store(row + at, value);

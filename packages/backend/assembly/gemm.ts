@@ -122,22 +122,35 @@ function pack(b: usize, stride: usize, depth: i32, width: i32, panel: usize): vo
 
 /** As `pack`, of a b that is stored as [columns, depth]. */
 function packTransposed(b: usize, stride: usize, depth: i32, width: i32, panel: usize): void {
+  const inFours = width === PANEL ? depth & ~3 : 0;
+  for (let k: i32 = 0; k < inFours; k += 4) {
+    const from = b + ((<usize>k) << 2);
+    const to = panel + <usize>(k * (PANEL << 2));
+    transpose4(from, stride, to);
+    transpose4(from + 4 * stride, stride, to + 16);
+  }
   for (let column: i32 = 0; column < PANEL; column++) {
-    let to = panel + ((<usize>column) << 2);
-    let from = b + <usize>column * stride;
-    if (column < width) {
-      for (let k: i32 = 0; k < depth; k++) {
-        store<f32>(to, load<f32>(from));
-        from += 4;
-        to += PANEL << 2;
-      }
-    } else {
-      for (let k: i32 = 0; k < depth; k++) {
-        store<f32>(to, 0);
-        to += PANEL << 2;
-      }
+    for (let k = inFours; k < depth; k++) {
+      const value = column < width ? load<f32>(b + <usize>column * stride + ((<usize>k) << 2)) : 0;
+      store<f32>(panel + ((<usize>(k * PANEL + column)) << 2), value);
     }
   }
+}
+
+/** Four rows of four, turned, to four rows of a panel. */
+function transpose4(from: usize, stride: usize, to: usize): void {
+  const row0 = v128.load(from);
+  const row1 = v128.load(from + stride);
+  const row2 = v128.load(from + 2 * stride);
+  const row3 = v128.load(from + 3 * stride);
+  const left01 = v128.shuffle<f32>(row0, row1, 0, 4, 1, 5);
+  const left23 = v128.shuffle<f32>(row2, row3, 0, 4, 1, 5);
+  const right01 = v128.shuffle<f32>(row0, row1, 2, 6, 3, 7);
+  const right23 = v128.shuffle<f32>(row2, row3, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f64>(left01, left23, 0, 2));
+  v128.store(to + (PANEL << 2), v128.shuffle<f64>(left01, left23, 1, 3));
+  v128.store(to + 2 * (PANEL << 2), v128.shuffle<f64>(right01, right23, 0, 2));
+  v128.store(to + 3 * (PANEL << 2), v128.shuffle<f64>(right01, right23, 1, 3));
 }
 
 /** ROWS × PANEL sums in registers; where there are fewer rows, the first stands in for the others. */
@@ -164,10 +177,15 @@ function multiplyTile(
   let c30 = c00;
   let c31 = c00;
   let k = depth;
-  for (; k >= 2; k -= 2) {
-    let b0 = v128.load(panel);
-    let b1 = v128.load(panel, 16);
-    let x = v128.load_splat<f32>(a0);
+  let b0: v128;
+  let b1: v128;
+  let x: v128;
+  // Four inner elements, each ended by a way out: V8 takes all loads of a stretch without branches to its start, and with more
+  // than one element's, sums no longer fit the registers.
+  while (true) {
+    b0 = v128.load(panel);
+    b1 = v128.load(panel, 16);
+    x = v128.load_splat<f32>(a0);
     c00 = madd(x, b0, c00);
     c01 = madd(x, b1, c01);
     x = v128.load_splat<f32>(a1);
@@ -179,6 +197,7 @@ function multiplyTile(
     x = v128.load_splat<f32>(a3);
     c30 = madd(x, b0, c30);
     c31 = madd(x, b1, c31);
+    if (k === 1) break;
     b0 = v128.load(panel, 32);
     b1 = v128.load(panel, 48);
     x = v128.load_splat<f32>(a0, 4);
@@ -193,27 +212,43 @@ function multiplyTile(
     x = v128.load_splat<f32>(a3, 4);
     c30 = madd(x, b0, c30);
     c31 = madd(x, b1, c31);
-    a0 += 8;
-    a1 += 8;
-    a2 += 8;
-    a3 += 8;
-    panel += 2 * (PANEL << 2);
-  }
-  if (k > 0) {
-    const b0 = v128.load(panel);
-    const b1 = v128.load(panel, 16);
-    let x = v128.load_splat<f32>(a0);
+    if (k === 2) break;
+    b0 = v128.load(panel, 64);
+    b1 = v128.load(panel, 80);
+    x = v128.load_splat<f32>(a0, 8);
     c00 = madd(x, b0, c00);
     c01 = madd(x, b1, c01);
-    x = v128.load_splat<f32>(a1);
+    x = v128.load_splat<f32>(a1, 8);
     c10 = madd(x, b0, c10);
     c11 = madd(x, b1, c11);
-    x = v128.load_splat<f32>(a2);
+    x = v128.load_splat<f32>(a2, 8);
     c20 = madd(x, b0, c20);
     c21 = madd(x, b1, c21);
-    x = v128.load_splat<f32>(a3);
+    x = v128.load_splat<f32>(a3, 8);
     c30 = madd(x, b0, c30);
     c31 = madd(x, b1, c31);
+    if (k === 3) break;
+    b0 = v128.load(panel, 96);
+    b1 = v128.load(panel, 112);
+    x = v128.load_splat<f32>(a0, 12);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    x = v128.load_splat<f32>(a1, 12);
+    c10 = madd(x, b0, c10);
+    c11 = madd(x, b1, c11);
+    x = v128.load_splat<f32>(a2, 12);
+    c20 = madd(x, b0, c20);
+    c21 = madd(x, b1, c21);
+    x = v128.load_splat<f32>(a3, 12);
+    c30 = madd(x, b0, c30);
+    c31 = madd(x, b1, c31);
+    k -= 4;
+    if (k === 0) break;
+    a0 += 16;
+    a1 += 16;
+    a2 += 16;
+    a3 += 16;
+    panel += 4 * (PANEL << 2);
   }
   putRow(out, c00, c01, isFirst);
   putRow(out + strideOut, c10, c11, isFirst);

@@ -24,7 +24,7 @@ export interface Product {
 }
 
 /** Rows and columns of a task: a block of a that stays in the cache while panels of b go by. */
-const TILE_ROWS = 192;
+const TILE_ROWS = 128;
 const TILE_COLUMNS = 64;
 /** Panel and edge tile, GEMM_SCRATCH_BYTES in assembly/gemm.ts. */
 export const GEMM_SCRATCH_BYTES = 256 * 8 * 4 + 4 * 8 * 4;

@@ -12,7 +12,7 @@ afterEach(async () => {
   backend = undefined;
 });
 
-/** Past every tile: rows 192 and 4, columns 64 and 8, inner blocks 256, pixels 128, chunks. */
+/** Past every tile: rows 128 and 4, columns 64 and 8, inner blocks 256, pixels 128, chunks. */
 const cases: Record<string, (ops: Backend['ops'], random: (...shape: number[]) => Tensor) => Tensor> = {
   linear: (ops, random) => ops.linear(random(2, 197, 521), random(521, 67) as Tensor2D, random(67) as Tensor1D),
   fusedLinear: (ops, random) =>
@@ -35,6 +35,13 @@ const cases: Record<string, (ops: Backend['ops'], random: (...shape: number[]) =
       numHeads: 3,
       bias: random(1, 3, 131, 71),
     }),
+  'attention with a mask, and an image that sees nothing': (ops, random) => {
+    const isSeen = random(1, 71).greater(0).cast('float32');
+    return ops.attention(random(2, 131, 33) as Tensor3D, random(2, 71, 33) as Tensor3D, random(2, 71, 33) as Tensor3D, {
+      numHeads: 3,
+      keyMask: isSeen.concat(isSeen.mul(0)) as Tensor2D,
+    });
+  },
   'attention with one bias for all keys': (ops, random) =>
     ops.attention(random(2, 5, 33) as Tensor3D, random(2, 7, 33) as Tensor3D, random(2, 7, 33) as Tensor3D, {
       numHeads: 3,
@@ -102,6 +109,18 @@ describe('kernels of wasm', () => {
       backend = undefined;
     }
     expect(results[1]).toEqual(results[0]);
+  });
+
+  it('keep NaN, and stay finite where an exponential ends', async () => {
+    backend = await createBackend({ device: 'wasm' });
+    const x = backend.tf.tensor([Number.NaN, -1000, 1000, 0, Number.NaN]);
+    for (const op of ['gelu', 'geluTanh', 'silu'] as const) {
+      const values = [...(await backend.ops[op](x).data())];
+      expect(
+        values.map((value) => Math.abs(value)),
+        op,
+      ).toEqual([Number.NaN, expect.closeTo(0, 30), 1000, 0, Number.NaN]);
+    }
   });
 
   it('keep no second copy of a weight', async () => {
