@@ -34,12 +34,14 @@ export function MaskBoxFields({ image }: { readonly image: RgbaImage }) {
             />
           </label>
         ))}
-        <button type="button" onClick={() => fill(1)}>
-          Add
-        </button>
-        <button type="button" onClick={() => fill(0)}>
-          Take off
-        </button>
+        <p>
+          <button type="button" onClick={() => fill(1)}>
+            Add
+          </button>
+          <button type="button" onClick={() => fill(0)}>
+            Take off
+          </button>
+        </p>
       </div>
     </details>
   );

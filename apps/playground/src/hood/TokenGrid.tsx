@@ -27,7 +27,7 @@ export function TokenGrid({ steps, step, position, onPosition }: TokenGridProps)
     table.current!.querySelectorAll('button')[next]?.focus();
   };
   return (
-    <figure className="token-grid">
+    <figure className={`token-grid ${w > 8 ? 'fine' : ''}`} style={{ '--columns': w } as CSSProperties}>
       {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a table of cells that are moved among */}
       <table ref={table} role="grid" aria-label="Tokens" onKeyDown={onKey}>
         <tbody>

@@ -17,6 +17,7 @@ const paths = {
   open: 'M3 16V4h5l2 2.5h7V16z',
   play: 'M6 4l10 6-10 6z',
   pause: 'M7 4v12M13 4v12',
+  sides: 'M7.5 5.5L3 10l4.5 4.5M12.5 5.5L17 10l-4.5 4.5',
   close: 'M5 5l10 10M15 5L5 15',
 } as const;
 

@@ -25,7 +25,7 @@ export function Header({ onModels }: { readonly onModels: () => void }) {
         )}
       </p>
       <button type="button" className="model-button" aria-haspopup="dialog" onClick={onModels}>
-        {choice.title}
+        <span>{choice.title}</span>
       </button>
     </header>
   );

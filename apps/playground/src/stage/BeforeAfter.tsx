@@ -1,5 +1,6 @@
 import type { RgbaImage } from '@muse/muse';
 import { useState } from 'react';
+import { Icon } from '../parts/Icon.tsx';
 import { Picture } from '../parts/Picture.tsx';
 
 interface BeforeAfterProps {
@@ -27,6 +28,9 @@ export function BeforeAfter({ before, after, label }: BeforeAfterProps) {
         value={edge}
         onChange={({ target }) => setEdge(target.valueAsNumber)}
       />
+      <span className="grip" style={{ left: `clamp(1.4rem, ${edge}%, 100% - 1.4rem)` }} aria-hidden="true">
+        <Icon name="sides" />
+      </span>
     </div>
   );
 }

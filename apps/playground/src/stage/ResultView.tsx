@@ -25,6 +25,8 @@ export function ResultView({ result }: ResultViewProps) {
   const isSameSize = recipe.image?.width === image.width && recipe.image.height === image.height;
   const source = recipe.verb !== 'generate' && isSameSize ? recipe.image : undefined;
   const stepPicture = step && <StepPicture step={step} label={`Step ${step.step} of ${step.numSteps}`} />;
+  const stages = times.superRes > 0 ? ` (${duration(times.base)} + ${duration(times.superRes)})` : '';
+  const time = `${duration(times.total)}${stages}`;
   return (
     <div className={`result ${base ? 'two-stages' : ''}`}>
       <Stages
@@ -53,8 +55,7 @@ export function ResultView({ result }: ResultViewProps) {
         <p className="caption">
           <span className="caption-prompt">{prompt || 'no prompt'}</span>
           <span className="facts">
-            seed {image.seed} · {image.width} × {image.height} · {device} · {duration(times.total)}
-            {times.superRes > 0 && ` (${duration(times.base)} + ${duration(times.superRes)})`}
+            {[`seed ${image.seed}`, `${image.width} × ${image.height}`, device, time].join('\u00a0· ')}
           </span>
         </p>
         <TakeAway result={result} />

@@ -18,13 +18,13 @@ export function Stage() {
       aria-label="Image"
       aria-busy={work !== undefined}
     >
-      {verb !== 'generate' && !isLoading && <EditStage isDisabled={work !== undefined} />}
+      {verb !== 'generate' && <EditStage isDisabled={work !== undefined} />}
       {work ? (
         <WorkView work={work} />
-      ) : isLoading || (!result && verb === 'generate') ? (
+      ) : isLoading || !result ? (
         <Welcome />
       ) : (
-        result && <ResultView key={result.id} result={result} />
+        <ResultView key={result.id} result={result} />
       )}
     </section>
   );
