@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { describeInBrowser, expectAccessible, pixelsOf, type Visit } from './browser.ts';
+import { describeInBrowser, expectAccessible, notes, pixelsOf, type Visit } from './browser.ts';
 import { type StaticServer, serve } from './serve.ts';
 
 let server: StaticServer;
@@ -136,6 +136,51 @@ describeInBrowser('the playground without a pointer, in any size and light', [],
       await page.setViewportSize({ width: 360, height: 740 });
       await expectAccessible(page);
     }
+  });
+
+  it('breaks none either in dialogs, before and after, under the hood, and with nothing to work on', async () => {
+    const { context } = visit;
+    const sampling = encodeURIComponent(JSON.stringify({ numSteps: 2 }));
+    const other = await launched.visit(
+      `${server.url}#prompt=a+cat&seed=1&superRes=false&sampling=${sampling}`,
+      context,
+    );
+    const { page } = other;
+    const inBothLights = async () => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        await expectAccessible(page);
+      }
+    };
+    const press = (name: string) => page.getByRole('button', { name, exact: true }).click();
+    await page.locator('.result').waitFor();
+    await page.locator('summary', { hasText: 'Under the hood' }).click();
+    await page.locator('.attention[aria-busy=false]').waitFor();
+    await inBothLights();
+    await press('Emoji scenes (bundled)');
+    const dialog = page.getByRole('dialog');
+    await inBothLights();
+    await dialog
+      .getByRole('button', { name: /^Emoji scenes/ })
+      .first()
+      .click();
+    await dialog.getByRole('table').waitFor();
+    await inBothLights();
+    await page.keyboard.press('Escape');
+    await press('Work on it');
+    await page.locator('summary', { hasText: 'A box by numbers' }).click();
+    await press('Add');
+    await press('Make it');
+    await page.getByRole('slider', { name: 'Before and after' }).fill('40');
+    await inBothLights();
+    expect((await notes(page)).shift).toBeLessThan(0.02);
+    await page.goto(`${server.url}?empty`);
+    await page.getByText('Paint over', { exact: true }).click();
+    await page.getByText('Drop an image anywhere').waitFor();
+    await inBothLights();
+    expect((await notes(page)).shift).toBeLessThan(0.02);
+    expect(other.errors).toEqual([]);
+    await page.close();
   });
 
   it('moves nothing by itself for those who want it so', async () => {

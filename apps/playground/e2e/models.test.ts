@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,22 @@ afterAll(async () => {
   await server.close();
   await rm(folder, { recursive: true });
 });
+
+/** The cascade with a transformer of a billion weights: all but the header is a hole in the file. */
+async function writeHugeModel(path: string): Promise<void> {
+  await cp(join(folder, 'cascade'), path, { recursive: true });
+  const file = join(path, 'transformer/model.safetensors');
+  const bytes = await readFile(file);
+  const size = Number(bytes.readBigUInt64LE(0));
+  const tensors = JSON.parse(bytes.subarray(8, 8 + size).toString()) as Record<string, { data_offsets: number[] }>;
+  const end = bytes.length - 8 - size;
+  const header = { ...tensors, huge: { dtype: 'F16', shape: [2 ** 15, 2 ** 15], data_offsets: [end, end + 2 ** 31] } };
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  await writeFile(file, Buffer.concat([length, text, bytes.subarray(8 + size)]));
+  await truncate(file, 8 + text.length + end + 2 ** 31);
+}
 
 describeInBrowser('models', [], (launched) => {
   let visit: Visit;
@@ -63,6 +79,28 @@ describeInBrowser('models', [], (launched) => {
     await page.getByRole('img', { name: 'Step 1 of 5' }).waitFor();
     expect(await page.getByRole('grid', { name: 'Tokens' }).getByRole('button').count()).toBe(64);
     await expectAccessible(page);
+  });
+
+  it('one that is too large for the memory is told before and when it is loaded, and nothing is lost', async () => {
+    const { page } = visit;
+    const results = await page.locator('.history button').count();
+    await writeHugeModel(join(folder, 'huge'));
+    const dialog = await choose('cascade');
+    await dialog.getByLabel('Computed by').selectOption('wasm');
+    await dialog.getByLabel('Model folder').setInputFiles(join(folder, 'huge'));
+    await dialog.getByText(/needs \d+\.\d GB of memory, more than WebAssembly can address$/).waitFor();
+    await expectAccessible(page);
+    await dialog.getByRole('button', { name: 'Load huge' }).click();
+    const alert = page.getByRole('alert');
+    await alert.getByText('There is not enough memory.').waitFor();
+    await alert.getByText(/choose a smaller model/).waitFor();
+    expect(await page.locator('.history button').count()).toBe(results);
+    expect(await page.getByLabel('Prompt').inputValue()).toBe('a red cat');
+    const again = await choose('huge');
+    await again.getByLabel('Model folder').setInputFiles(join(folder, 'cascade'));
+    await again.getByRole('button', { name: 'Load cascade' }).click();
+    await page.locator('.model-line', { hasText: 'in use' }).waitFor();
+    await alert.waitFor({ state: 'detached' });
   });
 
   it('a folder of aMUSEd in the layout of diffusers is read as it stands', async () => {

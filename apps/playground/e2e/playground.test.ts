@@ -91,6 +91,29 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     expect(visit.errors).toEqual([]);
   });
 
+  it('makes one of the examples by a click, and several images, each the same as alone', async () => {
+    const { page, context } = visit;
+    const other = await launched.visit(`${server.url}${fast()}`, context);
+    const images = other.page.locator('.history button');
+    // The model is here: the link makes its image unasked.
+    await images.first().waitFor();
+    await other.page.getByLabel('Images').selectOption('3');
+    await other.page.getByRole('button', { name: 'two red apples, flat style, on a blue background' }).click();
+    await expect.poll(() => images.count(), { timeout: 120_000 }).toBe(4);
+    const names = await images.evaluateAll((all) => all.map((element) => element.getAttribute('aria-label')));
+    const apples = 'two red apples, flat style, on a blue background, seed';
+    expect(names.slice(0, 3)).toEqual([3, 2, 1].map((seed) => `${apples} ${seed}`));
+    const together = await pixelsOf(other.page, `${apples} 3`);
+    await other.page.getByLabel('Images').selectOption('1');
+    await other.page.getByRole('spinbutton', { name: 'Seed' }).fill('3');
+    await other.page.getByRole('button', { name: 'Make it' }).click();
+    await expect.poll(() => images.count(), { timeout: 60_000 }).toBe(5);
+    expect(await pixelsOf(other.page, `${apples} 3`)).toEqual(together);
+    expect(other.errors).toEqual([]);
+    await other.page.close();
+    await page.bringToFront();
+  });
+
   it('keeps a seed that is locked, and takes others by dice and when it is not', async () => {
     const { page } = visit;
     const seed = page.getByRole('spinbutton', { name: 'Seed' });
@@ -130,10 +153,22 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     expect(decodePng(await readFile(again))).toEqual(image);
   });
 
-  it('scrubs back to the steps, and shows tokens, certainty and attention', async () => {
+  it('scrubs back to the steps, and plays them', async () => {
     const { page } = visit;
     await page.getByRole('slider', { name: 'Step', exact: true }).fill('0');
-    await page.getByText(/step 1 of 2, \d+ open/).waitFor();
+    const said = await page.getByText(/step 1 of 2, \d+ open/).textContent();
+    const numOpen = Number(/(\d+) open/.exec(said!)![1]);
+    expect(numOpen).toBeGreaterThan(0);
+    // A tile of the veil over each token that is open.
+    expect(await openTiles(page)).toEqual({ numTokens: 64, numOpen });
+    await page.getByRole('button', { name: 'Play the steps' }).click();
+    await page.getByText('finished', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Play the steps' }).waitFor();
+    await page.getByRole('slider', { name: 'Step', exact: true }).fill('0');
+  });
+
+  it('shows tokens, certainty and attention', async () => {
+    const { page } = visit;
     await page.locator('summary', { hasText: 'Under the hood' }).click();
     const cells = page.getByRole('grid', { name: 'Tokens' }).getByRole('button');
     await cells.first().waitFor();
@@ -141,6 +176,16 @@ describeInBrowser('the playground on wasm', [], (launched) => {
     await cells.nth(3).focus();
     await page.keyboard.press('ArrowDown');
     await page.getByText(/^Row 2, column 4: /).waitFor();
+    // By the pointer alone: ids are in the cells, and more of one in the words below.
+    await cells.nth(8).scrollIntoViewIfNeeded();
+    await cells.nth(8).hover();
+    await cells.nth(9).hover();
+    const known = await cells.nth(9).textContent();
+    const words =
+      known === '·' ? /^Row 2, column 2: open; the guess is \d+, \d+ % sure$/ : `token ${known}, decided in step 1`;
+    await page.locator('.token-grid figcaption', { hasText: words }).waitFor();
+    await page.getByText(/^Step 1: \d+ tokens open \(area\); of those decided the model is \d+ % sure/).waitFor();
+    expect((await page.locator('.curve polyline').getAttribute('points'))!.split(' ')).toHaveLength(2);
     await page.locator('.attention[aria-busy=false]').waitFor();
     expect(await page.locator('.word').allInnerTexts()).toHaveLength(7);
     await page.getByRole('slider', { name: 'Step', exact: true }).fill('2');
@@ -293,6 +338,21 @@ async function drag(page: Page, from: [x: number, y: number], to: [x: number, y:
   await page.mouse.down();
   await page.mouse.move(box.x + to[0] * box.width, box.y + to[1] * box.height, { steps: 4 });
   await page.mouse.up();
+}
+
+/** Tiles of the veil over a partial decode. */
+function openTiles(page: Page): Promise<{ numTokens: number; numOpen: number }> {
+  return page.locator('canvas.veil').evaluate((element) => {
+    const canvas = element as HTMLCanvasElement;
+    const cell = 24;
+    const [w, h] = [canvas.width / cell, canvas.height / cell];
+    const context = canvas.getContext('2d')!;
+    const isOpen = Array.from({ length: w * h }, (_, i) => {
+      const [x, y] = [(i % w) * cell + cell / 2, Math.floor(i / w) * cell + cell / 2];
+      return context.getImageData(x, y, 1, 1).data[3] !== 0;
+    });
+    return { numTokens: w * h, numOpen: isOpen.filter(Boolean).length };
+  });
 }
 
 /** Which pixels the mask covers. */

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { decodePng } from '@muse/muse';
+import { decodePng, encodePng } from '@muse/muse';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeInBrowser, pixelsOf, type Visit } from './browser.ts';
 import { type StaticServer, serve } from './serve.ts';
@@ -44,14 +44,38 @@ describeInBrowser('what is taken away', [], (launched) => {
     return { code: await read('result.png'), command: await read('command.png') };
   };
 
-  it('code and command that are copied make the same image', async () => {
-    const sampling = encodeURIComponent(JSON.stringify({ numSteps: 2, order: 'halton', guidanceScale: 1.5 }));
-    visit = await launched.visit(`${server.url}#prompt=a+dog%2C+flat+style&seed=3&negative=a+cat&sampling=${sampling}`);
+  it('every setting of the form is in the image, the link, the code and the command', async () => {
+    visit = await launched.visit(`${server.url}#prompt=a+dog%2C+flat+style&seed=3`);
+    const { page } = visit;
+    await page.locator('summary', { hasText: 'Settings' }).click();
+    await page.getByLabel('Without').fill('a cat');
+    for (const [name, value] of [
+      ['Steps', '2'],
+      ['Guidance', '1.5'],
+      ['Token temperature', '0.8'],
+      ['Order temperature', '1.5'],
+    ]) {
+      await page.getByRole('spinbutton', { name, exact: true }).fill(value!);
+    }
+    await page.getByLabel('Order', { exact: true }).selectOption('Spread out (Halton)');
+    await page.getByLabel('Guidance over the steps').selectOption('Constant');
     await press('Make it');
-    const { data } = await pixelsOf(visit.page, /a dog, flat style, seed 3$/);
+    const { data } = await pixelsOf(page, /a dog, flat style, seed 3$/);
+    const link = new URLSearchParams(await page.evaluate(() => location.hash.slice(1)));
+    expect(link.get('negative')).toBe('a cat');
+    expect(JSON.parse(link.get('sampling')!)).toEqual({
+      numSteps: 2,
+      guidanceScale: 1.5,
+      sampleTemperature: 0.8,
+      choiceTemperature: [1.5, 0],
+      order: 'halton',
+      guidanceSchedule: 'constant',
+    });
     const { code, command } = await remade();
     expect(code).toEqual(data);
     expect(command).toEqual(data);
+    await press('Back to the model’s own');
+    expect(await page.getByRole('spinbutton', { name: 'Guidance', exact: true }).inputValue()).toBe('');
   });
 
   it('an image that is copied can be pasted to be worked on, to the bit', async () => {
@@ -87,8 +111,16 @@ describeInBrowser('what is taken away', [], (launched) => {
     expect(visit.errors).toEqual([]);
   });
 
-  it('takes an image that is dropped on the page', async () => {
+  it('takes an image that is opened, or dropped on the page', async () => {
     const { page } = visit;
+    const image = {
+      width: 7,
+      height: 3,
+      data: new Uint8ClampedArray(7 * 3 * 4).map((_, i) => (i % 4 === 3 ? 255 : 11 * i)),
+    };
+    const buffer = Buffer.from(encodePng(image));
+    await page.getByLabel('Image file').setInputFiles({ name: 'seven.png', mimeType: 'image/png', buffer });
+    await expect.poll(async () => (await pixelsOf(page, 'The image to paint over')).data).toEqual([...image.data]);
     await page.evaluate(async () => {
       const canvas = new OffscreenCanvas(5, 3);
       canvas.getContext('2d')!.fillRect(0, 0, 5, 3);
