@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -70,6 +70,22 @@ describe.skipIf(!isLinux)('installTensorflow', () => {
     await writeFile(wheel, 'half a file');
     await expect(installTensorflow({ tfjsNodeDir, cacheDir })).rejects.toThrow('signature not found');
     expect(existsSync(wheel)).toBe(false);
+  });
+
+  it('asks for the CUDA libraries that the wheel names, where tfjs-node-gpu is installed', async () => {
+    await writeFile(join(tfjsNodeDir, 'package.json'), '{ "name": "@tensorflow/tfjs-node-gpu" }');
+    const wheel = join(cacheDir, 'libtensorflow-gpu-2.15.1', 'tensorflow-2.15.1-cp311.whl');
+    await mkdir(dirname(wheel), { recursive: true });
+    await writeFile(wheel, '');
+    const requirements = ['numpy (<2.0.0,>=1.23.5)', "nvidia-cudnn-cu12 (==8.9.4.25) ; extra == 'and-cuda'"];
+    const asked = join(folder, 'asked');
+    await onlyTools({
+      unzip: requirements.map((one) => `echo "Requires-Dist: ${one}"`).join('\n'),
+      pip3: `echo "$@" > ${asked}; echo "no network" >&2; exit 1`,
+    });
+    const install = installTensorflow({ tfjsNodeDir, cacheDir });
+    await expect(install).rejects.toThrow("expected pip to download NVIDIA's libraries, got no network");
+    expect(await readFile(asked, 'utf8')).toMatch(/ nvidia-cudnn-cu12==8\.9\.4\.25\n$/);
   });
 
   it.skipIf(!existsSync(libraryLink))('compiles against an unpacked libtensorflow, and only once', async () => {
