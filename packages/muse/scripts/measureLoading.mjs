@@ -1,15 +1,22 @@
-// What loading a full-size aMUSEd takes: node scripts/measureLoading.mjs [amused-256|amused-512] [device] [folder]
+// What loading a full-size aMUSEd takes: node scripts/measureLoading.mjs [amused-256|amused-512] [device] [--folder path] [--steps n]
 // Without a folder, one of the published shapes is made of sparse files (f16 zeros), which take no disk, in the temporary folder.
-// Prints the weights on the device, and how far the process's memory went beyond them and what it had before.
+// Prints the weights on the device, and how far the process's memory went beyond them and what it had before; with --steps once
+// more, after an image of so many steps, with the time of each and of the last step to the image.
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { clipTextParameters, resolveClipTextConfig } from '@muse/clip-encoder';
 import { resolveUViTConfig, uvitParameters } from '@muse/masked-transformer';
 import { resolveVQModelConfig, vqganParameters } from '@muse/vqgan';
 import { Muse } from '../dist/node/index.js';
 
-const [preset = 'amused-512', device = 'auto', given] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { folder: { type: 'string' }, steps: { type: 'string' } },
+});
+const [preset = 'amused-512', device = 'auto'] = positionals;
+const given = values.folder;
 
 const text = { model_type: 'clip_text_model', hidden_size: 768, intermediate_size: 3072, num_attention_heads: 12 };
 const textConfig = { ...text, projection_dim: 768, eos_token_id: 2 };
@@ -33,6 +40,8 @@ const netConfig = {
   downsample: isLarge,
   upsample: isLarge,
 };
+
+const seconds = (ms) => Math.round(ms / 100) / 10;
 
 /** Sizes in MB of 10⁶ bytes, from the system. */
 async function memory() {
@@ -72,7 +81,7 @@ async function makeFolder() {
     vqvae: ['diffusers', 'VQModel'],
   });
   await write('scheduler/scheduler_config.json', { mask_token_id: 8255 });
-  await write('tokenizer/vocab.json', { '<|startoftext|>': 49406, '<|endoftext|>': 49407 });
+  await write('tokenizer/vocab.json', { 'a</w>': 320, '<|startoftext|>': 49406, '<|endoftext|>': 49407 });
   await writeFile(join(folder, 'tokenizer/merges.txt'), '#version: 0.2\n');
   await write('tokenizer/tokenizer_config.json', { model_max_length: 77 });
   await write('text_encoder/config.json', textConfig);
@@ -98,18 +107,23 @@ try {
       if (status === 'device') before = await memory();
     },
   });
-  const { peak } = await memory();
-  const weights = Math.round(muse.backend.tf.memory().numBytes / 1e6);
-  const report = {
-    model: muse.index.name,
-    device: muse.backend.name,
-    weightsMB: weights,
-    beforeMB: before.now,
-    peakMB: peak,
-    besideMB: peak - before.now - weights,
-    seconds: Math.round((performance.now() - startMs) / 1000),
+  const weightsMB = Math.round(muse.backend.tf.memory().numBytes / 1e6);
+  const print = async (figures) => {
+    const { peak } = await memory();
+    const sizes = { weightsMB, beforeMB: before.now, peakMB: peak, besideMB: peak - before.now - weightsMB };
+    process.stdout.write(
+      `${JSON.stringify({ model: muse.index.name, device: muse.backend.name, ...sizes, ...figures })}\n`,
+    );
   };
-  process.stdout.write(`${JSON.stringify(report)}\n`);
+  await print({ loadSeconds: seconds(performance.now() - startMs) });
+  if (values.steps !== undefined) {
+    const times = [performance.now()];
+    const onStep = () => times.push(performance.now());
+    await muse.generate({ prompt: 'a', seed: 1, numSteps: Number(values.steps), onStep });
+    times.push(performance.now());
+    const stepSeconds = times.slice(1).map((time, index) => seconds(time - times[index]));
+    await print({ decodeSeconds: stepSeconds.pop(), stepSeconds });
+  }
 } catch (error) {
   process.stdout.write(`${error.message}\n`);
 } finally {

@@ -1,6 +1,7 @@
 import { type Backend, ConfigError } from '@muse/backend';
 import { countParameters, type ModelFolder, type ModelIndex } from '@muse/checkpoint';
 import { resolveT5Config, type T5Config, t5Parameters } from '@muse/t5-encoder';
+import { type ComponentSize, componentSizes } from './componentSizes.js';
 import { inFile } from './inFile.js';
 
 /**
@@ -22,14 +23,13 @@ const WASM_BYTES = 2 ** 32;
  */
 const WORKING_BYTES_PER_PIXEL = 4 * 256 * 4;
 
-/** f32, and once more as XNNPACK packs a matrix when it is first multiplied by. */
-const BYTES_PER_WEIGHT = 4 + 4;
+/** f32, and no second copy: the device's own kernels multiply by a weight where it lies. */
+const BYTES_PER_WEIGHT = 4;
 
 /** What is known of a model before any weight is read. */
 export interface ModelSizes {
   readonly index: ModelIndex;
-  /** Weights of each component, by the headers of its files. */
-  readonly numWeights: ReadonlyMap<string, number>;
+  readonly components: readonly ComponentSize[];
   /** Of a model that has one. */
   readonly t5?: T5Config;
 }
@@ -49,13 +49,14 @@ export function planOnWasm(sizes: ModelSizes, mode: 'auto' | TextEncoderPlace = 
   return plan.bytes > WASM_BYTES && canStream ? planWith(sizes, 'streamed') : plan;
 }
 
-function planWith({ index, numWeights, t5 }: ModelSizes, textEncoder: TextEncoderPlace): WasmPlan {
-  let held = 0;
-  for (const [component, count] of numWeights) {
-    held += component === 'text_encoder' && textEncoder === 'streamed' ? blockWeights(t5!) : count;
-  }
+function planWith({ index, components, t5 }: ModelSizes, textEncoder: TextEncoderPlace): WasmPlan {
+  const isStreamed = (name: string) => name === 'text_encoder' && textEncoder === 'streamed';
+  const numWeights = components.reduce(
+    (sum, component) => sum + (isStreamed(component.name) ? blockWeights(t5!) : component.numWeights),
+    0,
+  );
   const [height, width] = index.superResImageSize ?? index.imageSize;
-  return { textEncoder, numWeights: held, bytes: held * BYTES_PER_WEIGHT + height * width * WORKING_BYTES_PER_PIXEL };
+  return { textEncoder, numWeights, bytes: numWeights * BYTES_PER_WEIGHT + height * width * WORKING_BYTES_PER_PIXEL };
 }
 
 /** All blocks are of one size; the position bias, which stays on the device, is named in the first. */
@@ -89,7 +90,7 @@ export async function planMemory(
   const t5 = await t5ConfigOf(folder);
   if (name !== 'wasm') return placeBySize(t5, mode);
   const { index } = folder;
-  const { textEncoder, numWeights, bytes } = planOnWasm({ index, numWeights: await countWeights(folder), t5 }, mode);
+  const { textEncoder, numWeights, bytes } = planOnWasm({ index, components: await componentSizes(folder), t5 }, mode);
   if (bytes <= WASM_BYTES) return textEncoder;
   const [height, width] = index.superResImageSize ?? index.imageSize;
   const gigabytes = (size: number) => `${(size / 1e9).toFixed(2)} GB`;
@@ -98,23 +99,4 @@ export async function planMemory(
     `expected a model that takes at most ${gigabytes(WASM_BYTES)} on the device wasm, got one of ${gigabytes(bytes)} ` +
       `(${numWeights.toLocaleString('en')} weights, ${width} × ${height} pixels): take another device`,
   );
-}
-
-async function countWeights(folder: ModelFolder): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  for (const name of folder.weighted) {
-    const checkpoint = await (await folder.component(name)).checkpoint();
-    try {
-      const sizes = checkpoint.names.map((tensor) =>
-        checkpoint.info(tensor).shape.reduce((size, side) => size * side, 1),
-      );
-      counts.set(
-        name,
-        sizes.reduce((sum, size) => sum + size, 0),
-      );
-    } finally {
-      await checkpoint.close();
-    }
-  }
-  return counts;
 }

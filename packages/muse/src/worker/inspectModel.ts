@@ -1,4 +1,5 @@
 import { type FolderSource, openModelFolder } from '@muse/checkpoint';
+import { componentSizes } from '../componentSizes.js';
 import { planOnWasm, t5ConfigOf } from '../planMemory.js';
 
 /** A part of a model, by the headers of its files. */
@@ -29,26 +30,15 @@ export interface ModelReport {
  */
 export async function inspectModel(source: FolderSource): Promise<ModelReport> {
   const folder = await openModelFolder(source);
-  const components: ComponentReport[] = [];
-  for (const name of folder.weighted) {
-    const className = folder.index.components[name]!;
-    const checkpoint = await (await folder.component(name)).checkpoint();
-    try {
-      const infos = checkpoint.names.map((tensor) => checkpoint.info(tensor));
-      const sizes = infos.map(({ shape }) => shape.reduce((product, side) => product * side, 1));
-      components.push({
-        name,
-        className,
-        numParameters: sizes.reduce((sum, size) => sum + size, 0),
-        sizeBytes: infos.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-        largestTensorBytes: 4 * sizes.reduce((most, size) => Math.max(most, size), 0),
-      });
-    } finally {
-      await checkpoint.close();
-    }
-  }
   const { index } = folder;
-  const numWeights = new Map(components.map(({ name, numParameters }) => [name, numParameters]));
-  const { bytes: wasmBytes } = planOnWasm({ index, numWeights, t5: await t5ConfigOf(folder) });
+  const sizes = await componentSizes(folder);
+  const components = sizes.map(({ name, numWeights, sizeBytes, largestTensor }) => ({
+    name,
+    className: index.components[name]!,
+    numParameters: numWeights,
+    sizeBytes,
+    largestTensorBytes: 4 * largestTensor,
+  }));
+  const { bytes: wasmBytes } = planOnWasm({ index, components: sizes, t5: await t5ConfigOf(folder) });
   return { name: index.name, license: index.license, components, wasmBytes };
 }

@@ -243,7 +243,7 @@ describe('files of a URL', () => {
     expect(report).toMatchObject({ name: 'tiny', components: [{ name: 'vqgan', className: 'VQGAN' }, {}, {}] });
     expect(report.components[0]!.sizeBytes).toBe(2 * report.components[0]!.numParameters);
     const numWeights = report.components.reduce((sum, { numParameters }) => sum + numParameters, 0);
-    expect(report.wasmBytes).toBe(8 * numWeights + 16 * 16 * 4096);
+    expect(report.wasmBytes).toBe(4 * numWeights + 16 * 16 * 4096);
     await first.dispose();
     vi.unstubAllGlobals();
   });
