@@ -183,6 +183,25 @@ describeInBrowser('the playground without a pointer, in any size and light', [],
     await page.close();
   });
 
+  it('moves nothing on a phone either while images are made and when they are done', async () => {
+    const { context } = visit;
+    const sampling = encodeURIComponent(JSON.stringify({ numSteps: 2 }));
+    const other = await launched.visit(`${server.url}#prompt=a+cat&seed=1&count=2&sampling=${sampling}`, context);
+    const { page } = other;
+    await page.setViewportSize({ width: 360, height: 740 });
+    const images = page.locator('.history button');
+    await expect.poll(() => images.count(), { timeout: 120_000 }).toBe(2);
+    const shift = async () => (await notes(page)).shift;
+    const before = await shift();
+    await page.getByLabel('Images').selectOption('1');
+    await page.getByRole('button', { name: 'Make it' }).click();
+    await expect.poll(() => images.count(), { timeout: 120_000 }).toBe(3);
+    await page.locator('.result').waitFor();
+    expect((await shift()) - before).toBeLessThan(0.02);
+    expect(other.errors).toEqual([]);
+    await page.close();
+  });
+
   it('moves nothing by itself for those who want it so', async () => {
     const { page } = visit;
     const running = () => page.evaluate(() => document.getAnimations().length);
