@@ -42,6 +42,16 @@ describeInBrowser('conformance in Chromium', softwareGpu, (browser) => {
     await rm(folder, { recursive: true });
   });
 
+  it('keeps measurements of tiles in the cache of the page', async () => {
+    const page = await browser().newPage();
+    await page.goto(`${server.url}page.html`);
+    const text = await page.evaluate(() => conformance.tune());
+    const { tiles } = JSON.parse(text!) as { tiles: Record<string, string> };
+    expect(Object.keys(tiles)).toEqual(['matrix1_1__1__false 67×29×21×1']);
+    expect(Object.values(tiles)[0]).toMatch(/^\d+x\d+$/);
+    await page.close();
+  });
+
   const devices = [
     ['webgpu', /swiftshader/i],
     ['wasm', /^WebAssembly, SIMD/],
