@@ -95,3 +95,20 @@ def test_the_reference_loads_what_diffusers_saves_and_convert_takes_over(vqgan, 
     back = VQGAN.load(tmp_path / "back")
     assert back.config == vqgan.config
     assert_same(tensors_of(tmp_path / "back"), tensors_of(tmp_path / "ours"))
+
+
+@needs_command
+@torch.no_grad()
+def test_diffusers_computes_what_taming_does_of_what_convert_writes(tmp_path):
+    diffusers = pytest.importorskip("diffusers")
+    fixture = ROOT / "internal" / "fixtures" / "vqgan" / "taming"
+    inputs, expected = (load_file(str(fixture / f"{name}.safetensors")) for name in ("inputs", "expected"))
+    convert(fixture, tmp_path / "vqmodel", "--layout", "diffusers", "--dtype", "f32")
+    model, info = diffusers.VQModel.from_pretrained(tmp_path / "vqmodel", output_loading_info=True)
+    assert {name: list(keys) for name, keys in info.items() if keys} == {}
+    latents = model.eval().encode(2 * inputs["images"] - 1).latents
+    assert (latents - expected["latents"]).abs().max() < TOLERANCE
+    ids = expected["token_ids"].long()
+    codes = model.quantize.get_codebook_entry(ids.flatten(), (*ids.shape, latents.shape[1]))
+    pixels = (model.decode(codes, force_not_quantize=True).sample + 1) / 2
+    assert (pixels - expected["decoded"]).abs().max() < TOLERANCE

@@ -136,10 +136,16 @@ describe('a broken aMUSEd folder', () => {
       () => editJson('transformer/config.json', { encoder_hidden_size: 43 }),
     ],
     [
-      'a VQModel with attention',
-      ConfigError,
-      'vqvae/config.json: [vqgan] resolveVQModelConfig: expected mid_block_add_attention to be false, got true',
+      'a VQModel with attention that its weights have not',
+      WeightError,
+      'encoder.mid_block.attentions.0.to_q.weight [15, 15]',
       () => editJson('vqvae/config.json', { mid_block_add_attention: true }),
+    ],
+    [
+      'a VQModel of another kind of pipeline',
+      ConfigError,
+      'vqvae/config.json: [vqgan] resolveVQModelConfig: expected lookup_from_codebook to be true, got false',
+      () => editJson('vqvae/config.json', { lookup_from_codebook: false }),
     ],
     [
       'weights that are not numbers',

@@ -17,15 +17,17 @@ import { loadImageTokenizer } from './loadImageTokenizer.js';
 import { maskgitVQGAN } from './maskgit/weights.js';
 import { tamingVQGAN } from './taming/weights.js';
 
-type Layout = 'taming' | 'maskgit';
+type Layout = 'taming' | 'maskgit' | 'vqmodel';
 
-// Made by internal/fixtures/python/vqgan_layouts.py with the classes of taming-transformers and of MaskGIT's port.
+// Made by internal/fixtures/python/vqgan_layouts.py with the classes of taming-transformers, of MaskGIT's port and of diffusers.
 const goldens = (layout: Layout, file: 'inputs' | 'expected') =>
   loadGolden(fixturePath(`vqgan/${layout}/${file}.safetensors`));
 
 function published(layout: Layout): ModelComponent {
   const folder = nodeFolder(fixturePath(`vqgan/${layout}`));
-  return { name: layout, config: undefined, folder, checkpoint: () => openCheckpoint(folder) };
+  const config: unknown =
+    layout === 'vqmodel' ? JSON.parse(readFileSync(fixturePath('vqgan/vqmodel/config.json'), 'utf8')) : undefined;
+  return { name: layout, config, folder, checkpoint: () => openCheckpoint(folder) };
 }
 
 async function changed(layout: Layout, change: (tensors: Map<string, TensorData>) => void): Promise<ModelComponent> {
@@ -35,11 +37,11 @@ async function changed(layout: Layout, change: (tensors: Map<string, TensorData>
   await checkpoint.close();
   change(tensors);
   const folder = memoryFolder('memory', new Map([['model.safetensors', encodeSafetensors(tensors)]]));
-  return { name: layout, config: undefined, folder, checkpoint: () => openCheckpoint(folder) };
+  return { ...published(layout), folder, checkpoint: () => openCheckpoint(folder) };
 }
 
 describeBackends('a published VQGAN', (backend) => {
-  it.each<Layout>(['taming', 'maskgit'])('gives the latents, ids and pixels of %s', async (layout) => {
+  it.each<Layout>(['taming', 'maskgit', 'vqmodel'])('gives the latents, ids and pixels of %s', async (layout) => {
     const [inputs, expected] = [goldens(layout, 'inputs'), goldens(layout, 'expected')];
     const vqgan = await loadImageTokenizer(backend(), published(layout));
     const images = channelsLast(backend(), inputs.get('images')!);
@@ -119,6 +121,35 @@ describe('layouts', () => {
     const config: unknown = JSON.parse(readFileSync(fixturePath('amused/amused-tiny/vqvae/config.json'), 'utf8'));
     const amused = { name: 'vqvae', config, folder, checkpoint: () => openCheckpoint(folder) };
     expect((await loadImageTokenizer(backend, amused)).downsampleFactor).toBe(4);
+  });
+
+  it('know diffusers’ attention by its former names too', async () => {
+    const backend = await createBackend({ device: 'cpu' });
+    const former = await changed('vqmodel', (tensors) => {
+      for (const [name, tensor] of [...tensors]) {
+        const before = name
+          .replace('.to_q.', '.query.')
+          .replace('.to_k.', '.key.')
+          .replace('.to_v.', '.value.')
+          .replace('.to_out.0.', '.proj_attn.');
+        if (before === name) continue;
+        tensors.delete(name);
+        tensors.set(before, tensor);
+      }
+      expect([...tensors.keys()].filter((name) => name.includes('.query.')).length).toBeGreaterThan(2);
+    });
+    const [now, then] = [
+      await loadImageTokenizer(backend, published('vqmodel')),
+      await loadImageTokenizer(backend, former),
+    ];
+    const ids = tf.tensor3d(
+      Int32Array.from({ length: 6 }, (_, i) => 5 * i),
+      [1, 2, 3],
+      'int32',
+    );
+    expect(await then.decode(ids).data()).toEqual(await now.decode(ids).data());
+    now.dispose();
+    then.dispose();
   });
 
   it.each<[string, Layout, (tensors: Map<string, TensorData>) => void, RegExp]>([

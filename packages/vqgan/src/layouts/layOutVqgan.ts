@@ -3,7 +3,7 @@ import { type Checkpoint, checkSpecs } from '@muse/checkpoint';
 import type { VQGANConfig } from '../config.js';
 import { vqModelConfigJson } from '../loadVqModel.js';
 import { vqganParameters } from '../parameters.js';
-import { museStructure, type VQGANStructure } from '../structure.js';
+import { museStructure } from '../structure.js';
 import { tamingConfigJson, tamingTensors } from '../taming/weights.js';
 import type { OpenedVQGAN, VQGANLayout } from './openVqgan.js';
 
@@ -77,11 +77,7 @@ function reasonsAgainst(config: VQGANConfig, layout: VQGANLayout): string[] {
   );
   unless(structure.downsampling === 'conv', 'averages in the place of strided convolutions');
   unless(structure.shortcutOf === 'input', "1×1 convolutions of a residual block's update");
-  if (layout === 'diffusers') {
-    unless(!hasAttention(structure), "attention, which aMUSEd's VQModel has not");
-    unless(structure.pixelRange === 'unit', 'pixels in [−1, 1], which a VQModel does not say');
-    return reasons;
-  }
+  if (layout === 'diffusers') return reasons;
   unless(normNumGroups === TAMING_NUM_GROUPS, `norms of ${normNumGroups} groups, where taming's have 32`);
   unless(structure.hasMidAttention, "no attention in the middle, where taming's always has it");
   unless(structure.pixelRange === 'symmetric', "pixels in [0, 1], where taming's are in [−1, 1]");
@@ -91,8 +87,4 @@ function reasonsAgainst(config: VQGANConfig, layout: VQGANLayout): string[] {
     `channels ${blockOutChannels.join(', ')}, where taming's are multiples of the first`,
   );
   return reasons;
-}
-
-function hasAttention({ attentionLevels, hasMidAttention }: VQGANStructure): boolean {
-  return hasMidAttention || attentionLevels.length > 0;
 }

@@ -1,5 +1,6 @@
 import type { Checkpoint, ModelComponent } from '@muse/checkpoint';
 import { resolveVQGANConfig, type VQGANConfig, type VQGANOptions } from '../config.js';
+import { vqModelTensors } from '../diffusers/weights.js';
 import { resolveVQModelConfig } from '../loadVqModel.js';
 import { maskgitVQGAN } from '../maskgit/weights.js';
 import { QUANTIZER } from '../parameters.js';
@@ -43,7 +44,7 @@ function readLayout(checkpoint: Checkpoint, config: unknown): OpenedVQGAN {
   }
   const isDiffusers = typeof config === 'object' && config !== null && '_class_name' in config;
   return isDiffusers
-    ? { layout: 'diffusers', config: resolveVQModelConfig(config), checkpoint }
+    ? { layout: 'diffusers', config: resolveVQModelConfig(config), checkpoint: vqModelTensors(checkpoint) }
     : { layout: 'muse', config: resolveVQGANConfig(config as VQGANOptions), checkpoint };
 }
 
