@@ -3,7 +3,6 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { Checkpoint } from './checkpoint.js';
 import { memoryShape, type ParameterSpec, type Parameters, toMemoryPermutation } from './parameters.js';
 import { memoryRows, placeRows } from './placeRows.js';
-import { readAhead } from './readAhead.js';
 import { type ReadFloatsOptions, readFloats } from './readFloats.js';
 import { elementCount, isFloat, type TensorData } from './tensorData.js';
 
@@ -62,7 +61,7 @@ type FloatOptions = Pick<ReadFloatsOptions, 'label' | 'allowNonFinite'>;
 const LARGE_VALUES = 2 ** 16;
 const deviceDtypes = { F32: 'f32', F16: 'f16', BF16: 'bf16' } as const;
 
-/** Large tensors, where the device takes a file's bytes as they are: one is read while that before it is worked on. */
+/** Large tensors, where the device takes a file's bytes as they are. */
 async function widenOnDevice(
   backend: Backend,
   checkpoint: Checkpoint,
@@ -75,15 +74,10 @@ async function widenOnDevice(
   const byName = new Map(specs.map((spec) => [spec.name, spec]));
   const inFileOrder = checkpoint.names.flatMap((name) => byName.get(name) ?? []);
   const large = inFileOrder.filter(({ shape }) => elementCount(shape) >= LARGE_VALUES && elementCount(shape) % 2 === 0);
-  // Two take turns: one is worked on while the other is filled.
-  const memory = [new ArrayBuffer(), new ArrayBuffer()];
-  const read = async (spec: ParameterSpec, index: number) => {
-    const { sizeBytes } = checkpoint.info(spec.name);
-    const turn = index % 2;
-    if (memory[turn]!.byteLength < sizeBytes) memory[turn] = new ArrayBuffer(sizeBytes);
-    return { spec, bytes: await checkpoint.readBytes?.(spec.name, new Uint8Array(memory[turn]!, 0, sizeBytes)) };
-  };
-  for await (const { spec, bytes } of readAhead(large, read)) {
+  const largest = large.reduce((most, spec) => Math.max(most, checkpoint.info(spec.name).sizeBytes), 0);
+  const memory = new Uint8Array(largest); // one for all: what the engine would free in its own time adds up
+  for (const spec of large) {
+    const bytes = await checkpoint.readBytes?.(spec.name, memory.subarray(0, checkpoint.info(spec.name).sizeBytes));
     if (!bytes) continue;
     const dtype = deviceDtypes[checkpoint.info(spec.name).dtype as keyof typeof deviceDtypes];
     const tensor = tf.tidy(() => {
