@@ -1,6 +1,6 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { composeOps } from '../../ops/composeOps.js';
-import type { BasicOps, ComposedOps, LinearActivation } from '../../ops/ops.js';
+import type { BasicOps, ComposedOps, Conv2dOptions, LinearActivation } from '../../ops/ops.js';
 import { referenceOps } from '../../ops/referenceOps.js';
 import { unlessTaped } from '../../ops/unlessTaped.js';
 import type { Handle } from '../../tensorflow/eager.js';
@@ -46,7 +46,31 @@ export const tensorflowComposedOps: Partial<ComposedOps> = unlessTaped<Partial<C
       const normal = kind === 'rms' ? rmsNormal(run, input!, epsilon) : layerNormal(run, input!, epsilon);
       return run.add(run.mul(normal, run.mul(factor!, gain!)), offset!); // the two factors first: they are one row an image
     }) as tf.Tensor3D,
+
+  normSiluConv2d: (x, norm, weight, { bias, residual, ...options }) =>
+    tf.tidy(() => {
+      const normed = groupNorm(x, norm.weight, norm.bias, norm.numGroups, norm.epsilon);
+      const active = runProgram([normed], silu) as tf.Tensor4D;
+      normed.dispose();
+      return convolve(active, weight, [bias, residual], options);
+    }),
+
+  upsampleConv2d: (x, weight, bias) => tf.tidy(() => convolve(referenceOps.upsampleNearest(x, 2), weight, [bias])),
 });
+
+/** Frees the images as soon as it has read them: at the decoder's end they are as large as all else that is alive. */
+function convolve(
+  images: tf.Tensor4D,
+  weight: tf.Tensor4D,
+  addends: readonly (tf.Tensor | undefined)[],
+  options?: Conv2dOptions,
+): tf.Tensor4D {
+  const y = referenceOps.conv2d(images, weight, undefined, options);
+  images.dispose();
+  const present = addends.filter((addend) => addend !== undefined);
+  if (present.length === 0) return y;
+  return runProgram([y, ...present], (run, sum, ...rest) => rest.reduce((a, b) => run.add(a, b), sum!)) as tf.Tensor4D;
+}
 
 const activations = { gelu, geluTanh, silu, geglu } as const satisfies Record<LinearActivation, unknown>;
 
