@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { differentiable } from './differentiable.js';
 
 const INVERSE_SQRT_TWO_PI = 1 / Math.sqrt(2 * Math.PI);
-const TANH_SCALE = Math.sqrt(2 / Math.PI);
-const TANH_CUBIC = 0.044715;
+/** Of GELU's tanh approximation: u = TANH_SCALE·(x + TANH_CUBIC·x³). */
+export const TANH_SCALE = Math.sqrt(2 / Math.PI);
+export const TANH_CUBIC = 0.044715;
 
 /** @see Ops.gelu — Hendrycks & Gimpel 2016, arXiv 1606.08415. */
 export function gelu(x: tf.Tensor): tf.Tensor {

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { TANH_CUBIC, TANH_SCALE } from '../../ops/activations.js';
 import { composeOps } from '../../ops/composeOps.js';
 import type { BasicOps, ComposedOps, Conv2dOptions, LinearActivation } from '../../ops/ops.js';
 import { referenceOps } from '../../ops/referenceOps.js';
@@ -6,9 +7,6 @@ import { unlessTaped } from '../../ops/unlessTaped.js';
 import type { Handle } from '../../tensorflow/eager.js';
 import { type EagerProgram, runProgram } from '../../tensorflow/eagerProgram.js';
 import { groupNorm } from './groupNorm.js';
-
-const TANH_SCALE = Math.sqrt(2 / Math.PI);
-const TANH_CUBIC = 0.044715;
 
 /** The ops as programs of TensorFlow ops, with less between them than in tfjs; the reference while a gradient is recorded. */
 export const tensorflowOps: BasicOps = {
