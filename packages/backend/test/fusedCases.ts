@@ -201,7 +201,7 @@ export const fusedCases: readonly ConformanceCase[] = [
       const ids = tf.cast(tokens, 'int32') as never;
       const state = tf.stack([tokens, normal(B, S), normal(B, S)]) as never;
       const [drawn, noise] = [normal(B, M, 2), normal(B, S)] as never[];
-      const choice = tf.tensor2d(Array.from({ length: B }, (_, b) => [b % 2, 3 * b + 1])) as never;
+      const choice = tf.tensor2d(Array.from({ length: B }, (_, b) => [b % 2, 3 * b + 1, 9])) as never;
       await agree((ops) => ops.maskedPositions(ids, 99, M));
       await agree((ops) => ops.decideTokens({ state, drawn: drawn!, noise: noise!, choice }, 99));
       tf.dispose([tokens, ids, state, drawn!, noise!, choice]);

@@ -56,7 +56,8 @@ function setUp(backend: Backend) {
   });
   const onDevice = (numImages: number): Pick<DecodeOptions, 'startDecoder' | 'tokensToLogits'> => ({
     ...byHost(numImages),
-    startDecoder: (ids) => new DeviceDecoder({ runtime, forward, rows, maskTokenId: V, numImages }, ids),
+    startDecoder: (ids, baseScores) =>
+      new DeviceDecoder({ runtime, forward, rows, maskTokenId: V, numImages }, ids, baseScores),
   });
   const dispose = () => {
     rows.dispose();

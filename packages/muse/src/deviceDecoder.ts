@@ -1,5 +1,5 @@
 import type { DecideRequest, TokenDecoder, TokenState } from '@muse/sampler';
-import type { Tensor3D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor3D } from '@tensorflow/tfjs';
 import type { PlannedForward } from './plannedForward.js';
 import type { PreparedRows } from './preparedRows.js';
 import type { Runtime } from './runtime.js';
@@ -21,9 +21,10 @@ export class DeviceDecoder<Prepared extends { dispose(): void }> implements Toke
   readonly #parts: DeviceDecoderParts<Prepared>;
   /** f32 [3, B, S] */
   #state: Tensor3D;
+  readonly #baseScores: Tensor1D;
 
-  /** @param tokenIds i32 [B·S] */
-  constructor(parts: DeviceDecoderParts<Prepared>, tokenIds: Int32Array) {
+  /** @param tokenIds i32 [B·S] @param baseScores f32 [S] */
+  constructor(parts: DeviceDecoderParts<Prepared>, tokenIds: Int32Array, baseScores: Float32Array) {
     const { runtime, maskTokenId, numImages } = parts;
     const values = new Float32Array(3 * tokenIds.length);
     values.set(tokenIds);
@@ -31,13 +32,15 @@ export class DeviceDecoder<Prepared extends { dispose(): void }> implements Toke
     for (const [at, id] of tokenIds.entries()) values[2 * tokenIds.length + at] = id === maskTokenId ? LOG_OF_ZERO : 0;
     this.#parts = parts;
     this.#state = runtime.backend.tf.tensor3d(values, [3, numImages, tokenIds.length / numImages]);
+    this.#baseScores = runtime.backend.tf.tensor1d(baseScores);
   }
 
   async step(request: DecideRequest): Promise<void> {
     const { runtime, forward, rows, numImages } = this.#parts;
     runtime.checkAlive('generate');
     const before = this.#state;
-    this.#state = await forward.decide(before, rows.prepared(request.needsUnconditional, numImages), request);
+    const prepared = rows.prepared(request.needsUnconditional, numImages);
+    this.#state = await forward.decide({ state: before, baseScores: this.#baseScores }, prepared, request);
     before.dispose();
   }
 
@@ -54,5 +57,6 @@ export class DeviceDecoder<Prepared extends { dispose(): void }> implements Toke
 
   dispose(): void {
     this.#state.dispose();
+    this.#baseScores.dispose();
   }
 }

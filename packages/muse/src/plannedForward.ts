@@ -1,4 +1,4 @@
-import type { Backend } from '@muse/backend';
+import { type Backend, streamWords } from '@muse/backend';
 import type { DecideRequest } from '@muse/sampler';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { PlanCache } from './planCache.js';
@@ -8,6 +8,14 @@ import { tensorsOf, withTensors } from './tensorTree.js';
 export interface ForwardPass<Prepared> {
   readonly maskTokenId: number;
   forward(tokenIds: Tensor2D, prepared: Prepared, positions?: Tensor2D): Tensor3D;
+}
+
+/** What stays on the device from step to step. */
+export interface DecodeTensors {
+  /** f32 [3, B, S], see the backend's `decideTokens`. */
+  readonly state: Tensor3D;
+  /** f32 [S]. */
+  readonly baseScores: Tensor1D;
 }
 
 /**
@@ -39,26 +47,29 @@ export class PlannedForward<Prepared extends object> {
   }
 
   /**
-   * A whole step of a decode: logits of the masked positions, the draw, and which of them are decided. Nothing is read.
+   * A whole step of a decode: random numbers, logits of the masked positions, the draw, and which of them are decided. Nothing is
+   * read, and what is handed in are a few words an image.
    *
-   * @param state f32 [3, B, S], see the backend's `decideTokens`
    * @param prepared of B rows, or 2·B where the step is guided: those of the prompt, then the unconditional ones
    * @returns the state after it, the caller's
    */
-  async decide(state: Tensor3D, prepared: Prepared, request: DecideRequest): Promise<Tensor3D> {
+  async decide({ state, baseScores }: DecodeTensors, prepared: Prepared, request: DecideRequest): Promise<Tensor3D> {
     const { tf } = this.#backend;
     const [, B, S] = state.shape;
-    const { numMasked, numDecided, needsUnconditional, confidenceWeight } = request;
+    const { numMasked, numDecided, needsUnconditional, confidenceWeight, noiseTemperature } = request;
     const numLogits = logitsFor(Math.max(...numMasked), S);
     const numKinds = needsUnconditional ? 2 : 1;
     const values = [
-      { data: request.draws, shape: [B, S] },
-      { data: request.noise, shape: [B, S] },
-      { data: Float32Array.from(numDecided.flatMap((count) => [confidenceWeight, count])), shape: [B, 2] },
+      { data: streamWords(request.drawStreams), shape: [B, 4] },
+      { data: streamWords(request.noiseStreams), shape: [B, 4] },
+      {
+        data: Float32Array.from(numDecided.flatMap((count) => [confidenceWeight, count, noiseTemperature])),
+        shape: [B, 3],
+      },
       { data: Float32Array.of(request.guidanceScale, request.sampleTemperature), shape: [2] },
     ];
     const step = (...inputs: Tensor[]) => this.#step(inputs, prepared, { numKinds, numLogits });
-    const rest = tensorsOf(prepared);
+    const rest = [baseScores, ...tensorsOf(prepared)];
     let made: Tensor[] = [];
     const examples = () => {
       made = values.map(({ data, shape }) => tf.tensor(data, shape));
@@ -79,7 +90,7 @@ export class PlannedForward<Prepared extends object> {
   }
 
   #step(
-    [state, draws, noise, choice, settings, ...tensors]: Tensor[],
+    [state, drawStreams, noiseStreams, choice, settings, baseScores, ...tensors]: Tensor[],
     prepared: Prepared,
     { numKinds, numLogits: M }: { numKinds: number; numLogits: number },
   ): Tensor {
@@ -92,11 +103,17 @@ export class PlannedForward<Prepared extends object> {
     const own = withTensors(prepared, tensors);
     const logits = this.#transformer.forward(perKind(tokens), own, perKind(positions)); // f32 [kinds·B, M, V]
     const V = logits.shape[2];
+    const draws = ops.uniformNumbers(drawStreams as Tensor2D, S);
     const drawn = ops.sampleTokens(
       tf.reshape(logits, [numKinds, B * M, V]),
-      tf.reshape(tf.gather(draws!, positions, 1, 1), [B * M]) as Tensor1D,
+      tf.reshape(tf.gather(draws, positions, 1, 1), [B * M]) as Tensor1D,
       settings as Tensor1D,
     ); // f32 [B·M, 2]
+    const noise = ops.choiceNoise({
+      streams: noiseStreams as Tensor2D,
+      baseScores: baseScores as Tensor1D,
+      choice: choice as Tensor2D,
+    });
     const tensorsOfStep = { state, drawn: tf.reshape(drawn, [B, M, 2]), noise, choice };
     return ops.decideTokens(tensorsOfStep as Parameters<typeof ops.decideTokens>[0], maskTokenId);
   }

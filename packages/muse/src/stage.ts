@@ -125,8 +125,8 @@ export class Stage<Prepared extends { dispose(): void }> {
       tokensToLogits: (ids: Int32Array, request: LogitsRequest) => this.#logits(ids, request, rows, numImages),
       // Tokens stay on a GPU, which need not wait for the host. The other devices share its memory, and it draws at f64.
       ...(runtime.backend.name === 'webgpu' && {
-        startDecoder: (ids: Int32Array) =>
-          new DeviceDecoder({ runtime, forward: this.#forward, rows, maskTokenId, numImages }, ids),
+        startDecoder: (ids: Int32Array, baseScores: Float32Array) =>
+          new DeviceDecoder({ runtime, forward: this.#forward, rows, maskTokenId, numImages }, ids, baseScores),
       }),
       tokenIds,
       seeds,

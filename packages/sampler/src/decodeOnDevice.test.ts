@@ -1,4 +1,4 @@
-import { MuseError, normal } from '@muse/backend';
+import { gumbel, MuseError, normal, uniform } from '@muse/backend';
 import { expect, it } from 'vitest';
 import { type DecideRequest, type DecodeOptions, decode, decodeTokens, remask, type TokenDecoder } from './index.js';
 import { guideLogits, sampleToken } from './sampleToken.js';
@@ -20,7 +20,10 @@ class HostDecoder implements TokenDecoder {
   readonly #candidates: Int32Array;
   readonly #logProbability: Float32Array;
 
-  constructor(readonly tokenIds: Int32Array) {
+  constructor(
+    readonly tokenIds: Int32Array,
+    readonly baseScores: Float32Array,
+  ) {
     this.#candidates = tokenIds.slice();
     this.#logProbability = Float32Array.from(tokenIds, (id) => (id === V ? -1e30 : 0));
   }
@@ -30,7 +33,11 @@ class HostDecoder implements TokenDecoder {
     const { tokenIds } = this;
     const [conditional, unconditional] = [logitsOf(tokenIds, 1), logitsOf(tokenIds, 2)];
     const [guided, scratch] = [new Float64Array(V), new Float64Array(V)];
-    const { guidanceScale, sampleTemperature, draws, noise, confidenceWeight } = request;
+    const { guidanceScale, sampleTemperature, confidenceWeight, noiseTemperature } = request;
+    const draws = request.drawStreams.flatMap((stream) => [...uniform(stream, S)]);
+    const noise = request.noiseStreams.flatMap((stream) =>
+      [...gumbel(stream, S)].map((value, s) => Math.fround(this.baseScores[s]! + noiseTemperature * value)),
+    );
     const masked = [...tokenIds.keys()].filter((at) => tokenIds[at] === V);
     for (const at of masked) {
       guideLogits({ conditional, unconditional, offset: at * V, guidanceScale }, guided);
@@ -82,8 +89,8 @@ const byHost: DecodeOptions = {
 /** The same by a network that decides by itself, which is noted. */
 function byNetwork(): DecodeOptions & { decoders: HostDecoder[] } {
   const decoders: HostDecoder[] = [];
-  const startDecoder = (tokenIds: Int32Array) => {
-    decoders.push(new HostDecoder(tokenIds));
+  const startDecoder = (tokenIds: Int32Array, baseScores: Float32Array) => {
+    decoders.push(new HostDecoder(tokenIds, baseScores));
     return decoders.at(-1)!;
   };
   return { ...byHost, tokensToLogits: never, startDecoder, decoders };
@@ -126,7 +133,7 @@ it('leaves top-k, top-p and remasking to the sampler, and asks nobody where all 
 
 it('says where logits were no numbers', async () => {
   const network = byNetwork();
-  const decoder = new HostDecoder(byHost.tokenIds.slice());
+  const decoder = new HostDecoder(byHost.tokenIds.slice(), new Float32Array(S));
   const read = async () => {
     const state = await HostDecoder.prototype.read.call(decoder);
     return { ...state, candidates: state.candidates.fill(-1, S + 3, S + 4) };

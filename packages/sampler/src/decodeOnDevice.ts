@@ -1,5 +1,5 @@
-import { type ErrorPlace, MuseError, uniform } from '@muse/backend';
-import { choiceNoise, confidenceWeight } from './choice.js';
+import { type ErrorPlace, MuseError } from '@muse/backend';
+import { baseScores, confidenceWeight, noiseTemperatureAt } from './choice.js';
 import type { DecodeStep } from './decode.js';
 import type { ResolvedDecodeOptions, TokenDecoder, TokenState } from './decodeOptions.js';
 import { guidanceScaleAt } from './guidance.js';
@@ -18,7 +18,7 @@ export async function* decodeOnDevice(options: ResolvedDecodeOptions): AsyncGene
   let tokenIds: Int32Array = options.tokenIds.slice();
   options.signal?.throwIfAborted();
   if (!tokenIds.includes(options.maskTokenId)) return tokenIds;
-  const decoder = options.startDecoder!(tokenIds.slice());
+  const decoder = options.startDecoder!(tokenIds.slice(), baseScores(options));
   try {
     for await (const { step, ...taken } of takeSteps(options, decoder)) {
       const before = tokenIds;
@@ -45,7 +45,7 @@ export async function decodeTokensOnDevice(options: ResolvedDecodeOptions): Prom
   const tokenIds = options.tokenIds.slice();
   options.signal?.throwIfAborted();
   if (!tokenIds.includes(options.maskTokenId)) return tokenIds;
-  const decoder = options.startDecoder!(tokenIds);
+  const decoder = options.startDecoder!(tokenIds, baseScores(options));
   try {
     let last = options.startStep;
     for await (const { step } of takeSteps(options, decoder)) last = step;
@@ -63,7 +63,6 @@ async function* takeSteps(
   const { settings, tokenIds, seeds, stage, maskTokenId, startStep, signal } = options;
   const { numSteps, maskSchedule, sampleTemperature } = settings;
   const seqLen = tokenIds.length / seeds.length;
-  const noiseOf = choiceNoise(options);
   let numMasked = seeds.map(
     (_, b) => tokenIds.subarray(b * seqLen, (b + 1) * seqLen).filter((id) => id === maskTokenId).length,
   );
@@ -74,12 +73,6 @@ async function* takeSteps(
     const numDecided = before.map((count, b) => count - numMasked[b]!);
     const guidanceScale = guidanceScaleAt(settings, step, numSteps);
     if (numDecided.some((count) => count > 0)) {
-      const draws = new Float32Array(tokenIds.length);
-      const noise = new Float32Array(tokenIds.length);
-      seeds.forEach((seed, b) => {
-        draws.set(uniform(streamOf('token', seed, stage, step), seqLen), b * seqLen);
-        noise.set(noiseOf(b, step), b * seqLen);
-      });
       signal?.throwIfAborted();
       await decoder.step({
         step,
@@ -87,8 +80,9 @@ async function* takeSteps(
         needsUnconditional: guidanceScale !== 0,
         guidanceScale,
         sampleTemperature,
-        draws,
-        noise,
+        drawStreams: seeds.map((seed) => streamOf('token', seed, stage, step)),
+        noiseStreams: seeds.map((seed) => streamOf('choice', seed, stage, step)),
+        noiseTemperature: noiseTemperatureAt(settings, step),
         confidenceWeight: confidenceWeight(settings),
         numMasked: before,
         numDecided,

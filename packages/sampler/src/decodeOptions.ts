@@ -1,4 +1,4 @@
-import { ConfigError, type ErrorPlace } from '@muse/backend';
+import { ConfigError, type ErrorPlace, type RandomStream } from '@muse/backend';
 import { resolveSamplingSettings, type SamplingSettings, shown } from './settings.js';
 
 /** What a step asks of the network. */
@@ -22,10 +22,11 @@ export interface DecideRequest extends LogitsRequest {
   /** t of this step. */
   readonly guidanceScale: number;
   readonly sampleTemperature: number;
-  /** f32 [B·S], uniform in (0, 1): where it falls in a position's cumulative distribution is the token. */
-  readonly draws: Float32Array;
-  /** f32 [B·S]: what is added to log-probability · `confidenceWeight` for the score of a position. */
-  readonly noise: Float32Array;
+  /** Of each image, with a number a position: where `uniform` falls in its cumulative distribution is the token. */
+  readonly drawStreams: readonly RandomStream[];
+  /** Of each image. A position's score is base + log-probability · `confidenceWeight` + `noiseTemperature` · `gumbel`. */
+  readonly noiseStreams: readonly RandomStream[];
+  readonly noiseTemperature: number;
   readonly confidenceWeight: 0 | 1;
   /** Masked positions of each image before the step. */
   readonly numMasked: readonly number[];
@@ -55,9 +56,12 @@ export interface DecodeOptions extends Partial<SamplingSettings> {
   tokensToLogits(tokenIds: Int32Array, request: LogitsRequest): Promise<Logits>;
   /**
    * The network with its sampling, where nothing need leave the device: in `decode`, in the place of `tokensToLogits`, when
-   * neither top-k nor top-p is set. Draws by the same numbers, at f32. @param tokenIds i32 [B·S], a copy
+   * neither top-k nor top-p is set. Draws by the same numbers, at f32.
+   *
+   * @param tokenIds i32 [B·S], a copy
+   * @param baseScores f32 [S], what the scores of positions begin with in every step
    */
-  startDecoder?(tokenIds: Int32Array): TokenDecoder;
+  startDecoder?(tokenIds: Int32Array, baseScores: Float32Array): TokenDecoder;
   /** i32 [B·S], left as it is. Positions equal to `maskTokenId` are decided, all others are kept. */
   readonly tokenIds: Int32Array;
   /** One per image, integers in [0, 2^53). */

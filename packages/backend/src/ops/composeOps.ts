@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { decideTokens, maskedPositions } from './decideTokens.js';
 import type { BasicOps, ComposedOps, FusedLinearOptions } from './ops.js';
+import { choiceNoise, uniformNumbers } from './randomNumbers.js';
 import { sampleTokens } from './sampleTokens.js';
 
 /** The composed ops from a device's basic ones: the reference of what devices do in one pass. */
@@ -47,6 +48,8 @@ export function composeOps(ops: BasicOps): ComposedOps {
         return residual ? tf.add(residual, y) : y;
       }),
 
+    uniformNumbers,
+    choiceNoise,
     sampleTokens,
     maskedPositions,
     decideTokens,

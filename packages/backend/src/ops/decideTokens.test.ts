@@ -60,8 +60,8 @@ describeBackends('a step of parallel decoding', (backend) => {
         [4, 100, 7, 5],
       ]) as Tensor2D;
       const choice = tf.tensor2d([
-        [1, 1],
-        [0, 2],
+        [1, 1, 9],
+        [0, 2, 9],
       ]) as Tensor2D;
       const after = ops.decideTokens({ state, drawn, noise, choice }, MASK);
       const data = [

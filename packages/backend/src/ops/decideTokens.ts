@@ -17,7 +17,7 @@ export interface DecideTensors {
   readonly drawn: tf.Tensor3D;
   /** f32 [B, S] */
   readonly noise: tf.Tensor2D;
-  /** f32 [B, 2]: the factor on log-probabilities; how many positions are decided. */
+  /** f32 [B, 3]: the factor on log-probabilities; how many positions are decided; the temperature of the noise. */
   readonly choice: tf.Tensor2D;
 }
 
@@ -27,7 +27,7 @@ export function decideTokens({ state, drawn, noise, choice }: DecideTensors, mas
   const [, , S] = state.shape;
   return tf.tidy(() => {
     const [tokens, candidates, logProbability] = tf.unstack(state) as tf.Tensor2D[]; // f32 [B, S] each
-    const [weight, numDecided] = tf.split(choice, 2, 1); // f32 [B, 1]
+    const [weight, numDecided] = tf.split(choice, 3, 1); // f32 [B, 1]
     const isMasked = tf.equal(tokens!, maskTokenId);
     const before = tf.cumsum(tf.cast(isMasked, 'float32'), 1, true); // f32 [B, S]
     const firsts = tf.mul(tf.reshape(tf.range(0, B), [B, 1]), M);

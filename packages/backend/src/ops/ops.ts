@@ -1,6 +1,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 
 import type { DecideTensors } from './decideTokens.js';
+import type { NoiseTensors } from './randomNumbers.js';
 
 /**
  * The operations that the model parts are written in. Each has a reference in plain tfjs that runs on every device;
@@ -116,6 +117,25 @@ export interface ComposedOps {
   normSiluConv2d(x: Tensor4D, norm: GroupNormParameters, weight: Tensor4D, options: FusedConv2dOptions): Tensor4D;
 
   /**
+   * Uniform numbers in (0, 1] of Philox streams: those of `uniform` at f32, to the bit. Made on the device on webgpu; elsewhere the host
+   * makes them, and reads the streams for it.
+   *
+   * @param streams i32 [R, 4], of `streamWords`
+   * @returns f32 [R, length]
+   */
+  uniformNumbers(streams: Tensor2D, length: number): Tensor2D;
+
+  /**
+   * What is added to the log-probabilities of positions to make their scores: base + temperature · Gumbel noise, that of `gumbel` at
+   * f32, on webgpu up to 10⁻⁶ of it.
+   *
+   * @param tensors `streams` i32 [B, 4], of `streamWords`; `baseScores` f32 [S]; `choice` f32 [B, 3], of which the last is the
+   * temperature
+   * @returns f32 [B, S]
+   */
+  choiceNoise(tensors: NoiseTensors): Tensor2D;
+
+  /**
    * A token of each position, drawn from the softmax of guided / temperature, guided = (1 + t)·conditional − t·unconditional:
    * the one in which the draw falls in the cumulative distribution. Not differentiable.
    *
@@ -141,7 +161,7 @@ export interface ComposedOps {
    *
    * @param tensors `state` f32 [3, B, S], of each position its token, its candidate and the logarithm of the candidate's
    * probability; `drawn` f32 [B, M, 2], tokens and log-probabilities of `maskedPositions`, M at least the masked ones; `noise`
-   * f32 [B, S]; `choice` f32 [B, 2], the weight and how many are decided
+   * f32 [B, S]; `choice` f32 [B, 3]: the weight, how many are decided, and the noise's temperature
    * @returns the state after it; a candidate that was −1 stays −1
    */
   decideTokens(tensors: DecideTensors, maskTokenId: number): Tensor3D;

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { ConfigError } from '../errors.js';
 import { gumbel, normal, permutation, randomUint32, uniform } from './draws.js';
+import { streamsOf, streamWords } from './streamWords.js';
 
 /** The first block of stream (seed 0, stage 0, step 0) is Random123's answer for counter 0 and key 0. */
 const FIRST_WORDS = [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8];
@@ -86,4 +87,16 @@ it('permutes: each number once, each order of three equally often', () => {
 
 it.each([-1, 0.5, Number.NaN, 2 ** 53])('refuses the seed %s', (seed) => {
   expect(() => randomUint32({ seed, stage: 0 }, 1)).toThrow(ConfigError);
+});
+
+it('gives streams to devices as words, and takes them back', () => {
+  const streams = [
+    { seed: 2 ** 53 - 1, stage: 0xffffffff, step: 0xfffffffe },
+    { seed: 2 ** 32, stage: 3, step: 0 },
+    { seed: 2 ** 31, stage: 0x5a010000, step: 7 },
+  ];
+  const words = streamWords(streams);
+  expect([...words.subarray(0, 8)]).toEqual([-1, 0x1fffff, -1, -2, 0, 1, 3, 0]);
+  expect(streamsOf(words)).toEqual(streams);
+  expect(() => streamWords([{ seed: 2 ** 53, stage: 0 }])).toThrow(ConfigError);
 });

@@ -14,6 +14,12 @@ export interface RandomStream {
   readonly step?: number;
 }
 
+/** @throws ConfigError */
+export function checkSeed(seed: number, caller: string): void {
+  if (Number.isSafeInteger(seed) && seed >= 0) return;
+  throw new ConfigError({ package: 'backend', in: caller }, `expected a seed in [0, 2^53), got ${seed}`);
+}
+
 /**
  * u32 at `length` positions of a stream, four per Philox block. Counter: (position / 4, step, stage, 0). Key: the seed.
  *
@@ -21,9 +27,7 @@ export interface RandomStream {
  */
 export function randomUint32(stream: RandomStream, length: number, offset = 0): Uint32Array {
   const { seed, stage, step = 0 } = stream;
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new ConfigError({ package: 'backend', in: 'randomUint32' }, `expected a seed in [0, 2^53), got ${seed}`);
-  }
+  checkSeed(seed, 'randomUint32');
   const key0 = seed >>> 0;
   const key1 = Math.floor(seed / 2 ** 32) >>> 0;
   const out = new Uint32Array(length);

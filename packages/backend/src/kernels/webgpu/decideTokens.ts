@@ -46,7 +46,7 @@ export interface DecideInputs {
   readonly drawn: TensorInfo;
   /** f32 [B, S] */
   readonly noise: TensorInfo;
-  /** f32 [B, 2] */
+  /** f32 [B, 3] */
   readonly choice: TensorInfo;
 }
 
@@ -74,7 +74,7 @@ fn isMasked(at: i32) -> bool { return i32(state[at]) == uniforms.maskTokenId; }
 fn drawnAt(row: i32, before: i32) -> i32 { return 2 * (row * uniforms.M + min(before, uniforms.M - 1)); }
 
 fn scoreOf(at: i32, row: i32, before: i32) -> f32 {
-  return drawn[drawnAt(row, before) + 1] * choice[2 * row] + noise[at];
+  return drawn[drawnAt(row, before) + 1] * choice[3 * row] + noise[at];
 }
 
 fn main() {
@@ -103,7 +103,7 @@ fn main() {
     }
   }
   let candidate = select(drawn[drawnAt(row, before)], -1.0, state[plane + at] < 0.0);
-  let isDecided = f32(numBetter) < choice[2 * row + 1];
+  let isDecided = f32(numBetter) < choice[3 * row + 1];
   result[at] = select(state[at], candidate, isDecided);
   result[plane + at] = candidate;
   result[2 * plane + at] = drawn[drawnAt(row, before) + 1];

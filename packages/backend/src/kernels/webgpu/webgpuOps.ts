@@ -10,6 +10,7 @@ import { conv2d, groupNorm, normSiluConv2d, upsampleConv2d } from './imageOps.js
 import { nearestCode } from './nearestCode.js';
 import { type PackedDtype, packedDtype, unpackWeight } from './packedWeights.js';
 import { pointwise } from './pointwise.js';
+import { choiceNoise, uniformNumbers } from './randomNumbers.js';
 import { responseNorm } from './responseNorm.js';
 import { roundedSource } from './roundedRows.js';
 import { rowNorm } from './rowNorm.js';
@@ -122,6 +123,10 @@ export const webgpuComposedOps: Partial<ComposedOps> = {
     isRecordingGradient()
       ? tf.tidy(() => taped.normSiluConv2d(x, norm, unpackWeight(weight), options))
       : normSiluConv2d(x, norm, weight, options),
+
+  uniformNumbers: (streams, length) => uniformNumbers(streams, length) as tf.Tensor2D,
+
+  choiceNoise: (tensors) => choiceNoise(tensors) as tf.Tensor2D,
 
   sampleTokens: (logits, draws, settings) => sampleTokens(logits, draws, settings) as tf.Tensor2D,
 
