@@ -18,7 +18,7 @@ export interface CachedFolderOptions {
   readonly signal?: AbortSignal;
 }
 
-const place = { package: 'muse', in: 'open' };
+export const place = { package: 'muse', in: 'open' };
 
 /**
  * A model folder on a web server, any one that serves files. A file is fetched once, whole, and kept in the cache; what

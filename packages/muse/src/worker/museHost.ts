@@ -6,7 +6,7 @@ import { Runtime } from '../runtime.js';
 import { textRows } from '../textRows.js';
 import type { CallPort } from './callPort.js';
 import { inspectModel } from './inspectModel.js';
-import { type ModelSource, openSource, peekSource } from './modelSource.js';
+import { type ModelSource, openSource } from './modelSource.js';
 import type { DeviceMemory, LoadCall, RemoteFacts } from './protocol.js';
 import { type AttentionWatch, type TextAttention, watchAttention } from './textAttention.js';
 
@@ -70,7 +70,8 @@ export class MuseHost {
         return this.#load(options as LoadCall & { source: ModelSource }, port);
       case 'inspect': {
         const { source, ...rest } = options as LoadCall & { source: ModelSource };
-        return inspectModel(await peekSource(source, { ...rest, signal: port.signal }));
+        const { headers } = await openSource(source, { ...rest, signal: port.signal });
+        return inspectModel(headers);
       }
       case 'encodeImage':
       case 'decodeTokens': {
@@ -91,15 +92,14 @@ export class MuseHost {
     await this.#dispose();
     const { signal } = port;
     const onProgress = (progress: LoadProgress) => port.post({ event: 'progress', progress });
-    const folder = await openSource(source, { ...options, onProgress, signal });
+    const { folder, headers } = await openSource(source, { ...options, onProgress, signal });
     const { device = 'auto', wasmFolder } = options;
     const backend = await createBackend({ device, wasmFolder });
     const watch = watchAttention(backend);
     try {
       // WebAssembly's memory is planned by the headers of all files: what does not fit is not worth a download.
-      const isPlanned = backend.name === 'wasm' && typeof source === 'string';
-      const headers = isPlanned ? await peekSource(source, { ...options, signal }) : folder;
-      const parts = await loadMuseParts(folder, { backend: watch.backend, onProgress, signal }, headers);
+      const looked = backend.name === 'wasm' ? headers : folder;
+      const parts = await loadMuseParts(folder, { backend: watch.backend, onProgress, signal }, looked);
       this.#loaded = { muse: createMuse(parts), parts, watch, backend };
     } catch (error) {
       await backend.dispose();

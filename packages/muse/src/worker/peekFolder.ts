@@ -1,14 +1,6 @@
 import { WeightError } from '@muse/backend';
-import {
-  type ByteSource,
-  type CacheStore,
-  type FolderSource,
-  HUB_ENDPOINT,
-  hubFolder,
-  memoryFolder,
-  variantFolder,
-} from '@muse/checkpoint';
-import { type CachedFolderOptions, noAnswer } from './cachedFolder.js';
+import { type ByteSource, type FolderSource, HUB_ENDPOINT, type HubFolder, memoryFolder } from '@muse/checkpoint';
+import { type CachedFolderOptions, noAnswer, place } from './cachedFolder.js';
 import { blobSource } from './filesFolder.js';
 import type { HubSource } from './modelSource.js';
 
@@ -44,28 +36,29 @@ export function peekUrl(url: string, { cache, signal }: CachedFolderOptions = {}
   };
 }
 
-/** A model of the hub, to look into: weights that are in the cache are read there, of others only what is read is fetched. */
-export async function peekHub(
-  { hub, variant, ...source }: HubSource,
-  { cache, signal }: { readonly cache: CacheStore; readonly signal?: AbortSignal },
-): Promise<FolderSource> {
-  const folder = await hubFolder(hub, { ...source, cache, signal });
-  const kept = await hubFolder(hub, { ...source, cache, signal, offline: true });
-  const peeked: FolderSource = {
+/**
+ * A model of the hub, to look into: weights that are in the cache are read there, of others only what is read is fetched.
+ *
+ * @param kept the same model offline: what is in the cache
+ */
+export function peekHub(
+  folder: HubFolder,
+  kept: FolderSource,
+  { hub, endpoint = HUB_ENDPOINT, token, signal }: HubSource & { readonly signal?: AbortSignal },
+): FolderSource {
+  return {
     location: folder.location,
     has: (path) => folder.has(path),
     async open(path) {
       const sizeBytes = folder.files.get(path)?.sizeBytes ?? 0;
       if (sizeBytes <= FIRST_BYTES) return folder.open(path);
-      const endpoint = (source.endpoint ?? HUB_ENDPOINT).replace(/\/+$/, '');
-      const url = `${endpoint}/${hub}/resolve/${folder.commit}/${path}`;
+      const url = `${endpoint.replace(/\/+$/, '')}/${hub}/resolve/${folder.commit}/${path}`;
       return kept.open(path).catch(async () => {
-        const file = await peekFile(url, { signal, sizeBytes, token: source.token });
+        const file = await peekFile(url, { signal, sizeBytes, token });
         return file ?? memoryFolder(folder.location, new Map()).open(path);
       });
     },
   };
-  return variantFolder(peeked, variant);
 }
 
 interface PeekOptions {
@@ -143,5 +136,5 @@ async function readBody(response: Response, begin: number, length: number, isEno
 }
 
 function problem(message: string): WeightError {
-  return new WeightError({ package: 'muse', in: 'inspectModel' }, message);
+  return new WeightError(place, message);
 }

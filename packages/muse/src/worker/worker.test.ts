@@ -376,4 +376,22 @@ describe('files of a hub', () => {
     vi.unstubAllGlobals();
     await hub.close();
   });
+
+  it('are not downloaded if they are too large: their headers are enough to refuse the model', async () => {
+    const served = await folderFiles(fileURLToPath(new URL('../../../model-emoji/model', import.meta.url)));
+    const index = JSON.parse(new TextDecoder().decode(served.get('model_index.json')));
+    // As many pixels as leave WebAssembly no room for the weights.
+    const large = new TextEncoder().encode(JSON.stringify({ ...index, superResImageSize: [1024, 1024] }));
+    const hub = await startHubServer({ 'org/large': { files: new Map([...served, ['model_index.json', large]]) } });
+    const model = { hub: 'org/large', endpoint: hub.url };
+    const refused = connectMuse(worker, model, { device: 'wasm', cache: false });
+    await expect(refused).rejects.toThrow(
+      /expected a model that takes at most 4\.29 GB on the device wasm, got one of 4\.\d\d GB/,
+    );
+    const fetched = hub.requests.filter(({ isCdn }) => isCdn);
+    expect(fetched.map(({ range }) => range)).toEqual(Array(5).fill('bytes=0-131071'));
+    // The lookup of the revision serves both: what it says of the files is asked for once.
+    expect(hub.requests.filter(({ url }) => url.includes('/tree/'))).toHaveLength(1);
+    await hub.close();
+  });
 });
