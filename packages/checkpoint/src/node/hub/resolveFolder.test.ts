@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, realpath, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WeightError } from '@muse/backend';
 import { type HubServer, startHubServer } from '@muse/hub-server';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { emptyHubHome } from '../../../test/emptyHubHome.js';
 import { readBytes } from '../../readFile.js';
 import { removeCached, verifyCache } from './changeCache.js';
 import { downloadModel } from './downloadModel.js';
@@ -26,25 +26,16 @@ const files = new Map([
 ]);
 
 let server: HubServer;
-let home: string;
 beforeAll(async () => {
   server = await startHubServer({ 'org/model': { files, refs: ['v1', 'refs/pr/1'] } }, 2);
 });
 afterAll(() => server.close());
-beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'muse-home-'));
+beforeEach(() => {
   server.requests.length = 0;
-  for (const name of Object.keys(process.env))
-    if (/^(HF_|HUGGING|TRANSFORMERS_)/.test(name)) vi.stubEnv(name, undefined);
-  vi.stubEnv('HF_HOME', home);
-  vi.stubEnv('HF_ENDPOINT', server.url);
 });
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await rm(home, { recursive: true });
-});
+const home = emptyHubHome(() => server);
 
-const model = (...path: string[]) => join(home, 'hub', 'models--org--model', ...path);
+const model = (...path: string[]) => join(home(), 'hub', 'models--org--model', ...path);
 
 describe('a model of the hub', () => {
   test("lies in huggingface_hub's layout", async () => {
@@ -137,7 +128,7 @@ describe('downloadModel', () => {
 });
 
 describe('the cache', () => {
-  const cacheDir = () => join(home, 'hub');
+  const cacheDir = () => join(home(), 'hub');
 
   test('is listed, verified and repaired', async () => {
     expect(await listCache(cacheDir())).toEqual([]);
@@ -173,7 +164,6 @@ describe('the cache', () => {
     const blob = (await listCache(cacheDir()))[0]!.revisions[0]!.files[2]!.blob;
     await mkdir(model('snapshots', commit));
     await writeFile(model('snapshots', commit, 'own.json'), '{}\n');
-    const { symlink } = await import('node:fs/promises');
     await symlink(join('..', '..', 'blobs', blob.slice(-64)), model('snapshots', commit, 'model.safetensors'));
     expect(await removeCached(cacheDir(), 'org/model', '01234567')).toBe(3);
     expect((await verifyCache(cacheDir())).broken).toEqual([]);
@@ -250,7 +240,7 @@ describe('the environment', () => {
   });
 
   test('gives the token that a login left', async () => {
-    await writeFile(join(home, 'token'), 'hf_login\n');
-    expect(hubEnvironment({ HF_HOME: home }).token).toBe('hf_login');
+    await writeFile(join(home(), 'token'), 'hf_login\n');
+    expect(hubEnvironment({ HF_HOME: home() }).token).toBe('hf_login');
   });
 });

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type HubServer, startHubServer } from '@muse/hub-server';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { emptyHubHome } from '../../../test/emptyHubHome.js';
 import { readBytes } from '../../readFile.js';
 import { downloadModel } from './downloadModel.js';
 import { listCache } from './listCache.js';
@@ -32,23 +33,12 @@ async function findPython(): Promise<string | undefined> {
 
 let python: string | undefined;
 let server: HubServer;
-let home: string;
 beforeAll(async () => {
   python = await findPython();
   server = await startHubServer({ 'org/model': { files } });
 });
 afterAll(() => server.close());
-beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'muse-home-'));
-  for (const name of Object.keys(process.env))
-    if (/^(HF_|HUGGING|TRANSFORMERS_)/.test(name)) vi.stubEnv(name, undefined);
-  vi.stubEnv('HF_HOME', home);
-  vi.stubEnv('HF_ENDPOINT', server.url);
-});
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await rm(home, { recursive: true });
-});
+const home = emptyHubHome(() => server);
 
 /** Of a program in Python what it prints, as JSON. */
 async function inPython(program: string): Promise<unknown> {
@@ -81,7 +71,7 @@ describe("the cache of Python's huggingface_hub", () => {
     const folder = await resolveFolder('org/model', { offline: true });
     expect(await readBytes(folder, 'vqgan/model.safetensors')).toEqual(weights);
     expect(await folder.has('vqgan/pytorch_model.bin')).toBe(false);
-    const [model] = await listCache(join(home, 'hub'));
+    const [model] = await listCache(join(home(), 'hub'));
     expect(model).toMatchObject({ id: 'org/model', revisions: [{ commit: server.commitOf('org/model') }] });
     expect(server.requests).toEqual([]);
   });
