@@ -4,6 +4,7 @@ import type { BasicOps, ComposedOps, FusedLinearOptions, Modulation } from '../.
 import { referenceOps } from '../../ops/referenceOps.js';
 import { decideTokens, maskedPositions } from './decideTokens.js';
 import { embedGrid } from './embedGrid.js';
+import { embedLarge, isTooLargeToBind } from './embedLarge.js';
 import { type AttentionRows, flashAttention, MAX_HEAD_DIM } from './flashAttention.js';
 import { type GemmEpilogue, type GemmSource, gemm, matrixSource } from './gemm.js';
 import { conv2d, groupNorm, normSiluConv2d, upsampleConv2d } from './imageOps.js';
@@ -66,6 +67,9 @@ export const webgpuOps: BasicOps = {
     }
     return conv2d(x, weight, bias, options);
   },
+
+  embedding: (table, ids) =>
+    isRecordingGradient() || !isTooLargeToBind(table) ? referenceOps.embedding(table, ids) : embedLarge(table, ids),
 
   nearestCode: (x, codebook) => nearestCode(x, codebook) as tf.Tensor1D,
 };
