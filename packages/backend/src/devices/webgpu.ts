@@ -11,6 +11,7 @@ import { TileTuner } from '../plan/tileTuner.js';
 import { webgpuPlan } from '../plan/webgpuPlan.js';
 import { boundPool } from './boundPool.js';
 import type { Device, Found } from './device.js';
+import { withEagerUploads } from './eagerUploads.js';
 import { platform } from './platform/node.js';
 import { activate, shutDown } from './tfjsBackend.js';
 
@@ -62,7 +63,8 @@ export const webgpuDevice: Device = {
 
     const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
     if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
-    tf.registerBackend('webgpu', () => withNavigatorGpu(gpu, () => new WebGPUBackend(device, adapter.info)));
+    const Backend = withEagerUploads(WebGPUBackend);
+    tf.registerBackend('webgpu', () => withNavigatorGpu(gpu, () => new Backend(device, adapter.info)));
     fixWebgpuKernels();
     await activate('webgpu');
     // Small tensors would silently be computed in JavaScript.

@@ -1,0 +1,45 @@
+/// <reference types="@webgpu/types" />
+import type { BackendValues, DataType } from '@tensorflow/tfjs';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+
+/** Smaller tensors wait for their first use, as tfjs has it. */
+const LARGE_BYTES = 2 ** 20;
+/** After so many bytes the GPU is asked to take them: until then an upload has a second copy. */
+const SUBMITTED_BYTES = 64 * 2 ** 20;
+
+/** What tfjs's types leave out. */
+interface Uploader {
+  readonly device: GPUDevice;
+  ensureCommandEncoderReady(): void;
+  endComputePassEncoder(): void;
+  submitQueue(): void;
+}
+
+/**
+ * tfjs's backend, but that large tensors go to the GPU as they are made. tfjs keeps their values in the process until a first use, in which
+ * then all of a network's weights are uploaded at once: they lie in memory three times, as values, in the driver's hands, and on the GPU.
+ */
+export function withEagerUploads(Base: typeof WebGPUBackend): typeof WebGPUBackend {
+  return class extends Base {
+    #waitingBytes = 0;
+
+    override write(values: BackendValues, shape: number[], dtype: DataType): object {
+      const dataId = super.write(values, shape, dtype);
+      if (!ArrayBuffer.isView(values) || values.byteLength < LARGE_BYTES) return dataId;
+      this.uploadToGPU(dataId);
+      this.#waitingBytes += values.byteLength;
+      if (this.#waitingBytes >= SUBMITTED_BYTES) this.#submit();
+      return dataId;
+    }
+
+    #submit(): void {
+      this.#waitingBytes = 0;
+      const uploader = this as unknown as Uploader;
+      uploader.ensureCommandEncoderReady();
+      uploader.endComputePassEncoder();
+      uploader.submitQueue();
+      // Whoever waits for it makes the implementation look what it can free.
+      void uploader.device.queue.onSubmittedWorkDone();
+    }
+  };
+}
