@@ -45,7 +45,8 @@ export interface Backend {
   checkErrors(): Promise<void>;
   /**
    * Captures a function of tensors for inputs of these shapes. On webgpu its GPU commands are recorded and checked: a
-   * first run must repeat the function's result to the bit. Other devices give a plan that calls the function.
+   * first run must repeat the function's result to the bit. On tensorflow, without a GPU, its ops become a graph of the same bits.
+   * Other devices give a plan that calls the function.
    *
    * @throws MuseError if the function reads values back, writes into tensors from outside, or can't be repeated
    */

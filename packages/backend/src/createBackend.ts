@@ -91,7 +91,7 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
   const basicOps = isBfloat16 ? device.bfloat16Ops! : device.ops;
   let isDisposed = false;
   options.onProgress?.({ status: 'ready', device: name, detail: device.capabilities.description });
-  return {
+  const backend: Backend = {
     name,
     tf,
     ops: { ...basicOps, ...composeOps(basicOps), ...(!isBfloat16 && device.composedOps) },
@@ -100,7 +100,8 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
     capabilities: device.capabilities,
     reason,
     checkErrors: () => device.checkErrors(),
-    capture: async (fn, inputs) => device.capture?.(fn, inputs) ?? eagerPlan(fn, inputs, () => device.checkErrors()),
+    capture: async (fn, inputs) =>
+      device.capture?.(fn, inputs, backend) ?? eagerPlan(fn, inputs, () => device.checkErrors()),
     packWeight(weight, packed) {
       if (device.packWeight && dtypes.includes(packed)) return device.packWeight(weight, packed);
       const expected = device.packWeight ? `a dtype of the device ${name} (${dtypes.join(', ')})` : 'the device webgpu';
@@ -116,6 +117,7 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
       await releaseDevice(name);
     },
   };
+  return backend;
 }
 
 async function releaseDevice(name: DeviceName): Promise<void> {

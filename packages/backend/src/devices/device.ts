@@ -58,7 +58,7 @@ export interface RunningDevice {
   /** @see Backend.checkErrors */
   checkErrors(): Promise<void>;
   /** @see Backend.capture; absent where functions are called each time. */
-  capture?(fn: TensorFunction, inputs: readonly Tensor[]): Promise<Plan>;
+  capture?(fn: TensorFunction, inputs: readonly Tensor[], backend: Pick<Backend, 'ops' | 'dtype'>): Promise<Plan>;
   /** @see Backend.packWeight; absent where weights are f32 only. */
   packWeight?(weight: Tensor, dtype: PackedDtype): Tensor;
   /** @see Backend.widenFloats */

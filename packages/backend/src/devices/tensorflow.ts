@@ -1,9 +1,12 @@
 import { UnsupportedBackendError } from '../errors.js';
 import { fixTensorflowKernels } from '../kernels/tensorflow/fixTensorflowKernels.js';
 import { tensorflowComposedOps, tensorflowOps } from '../kernels/tensorflow/tensorflowOps.js';
+import { eagerPlan } from '../plan/eagerPlan.js';
 import { bfloat16Ops } from '../tensorflow/bfloat16Ops.js';
+import { doGraphsRepeat } from '../tensorflow/doGraphsRepeat.js';
+import { tensorflowPlan } from '../tensorflow/tensorflowPlan.js';
 import { widenFloats } from '../tensorflow/widenFloats.js';
-import type { Device } from './device.js';
+import type { Device, RunningDevice } from './device.js';
 import { platform } from './platform/node.js';
 import type { TensorflowLibrary } from './platform/platform.js';
 import { activate, shutDown } from './tfjsBackend.js';
@@ -40,10 +43,19 @@ export const tensorflowDevice: Device = {
       composedOps: tensorflowComposedOps,
       bfloat16Ops: { ...tensorflowOps, ...bfloat16Ops },
       widenFloats,
+      // On a GPU a graph's inputs would go through the host's memory.
+      ...(!isGpu && { capture }),
       checkErrors: async () => {},
       stop: async () => shutDown('tensorflow'),
     };
   },
+};
+
+const capture: RunningDevice['capture'] = async (fn, inputs, backend) => {
+  const { withFile } = platform;
+  return doGraphsRepeat(backend, withFile)
+    ? tensorflowPlan(fn, inputs, withFile)
+    : eagerPlan(fn, inputs, async () => {});
 };
 
 function describeLibrary({ version, isGpu, numThreads }: TensorflowLibrary): string {

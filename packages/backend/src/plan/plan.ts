@@ -8,7 +8,7 @@ export type PlanInput = Tensor | TypedArray;
 
 /**
  * A function of tensors that was captured for inputs of fixed shapes. On webgpu its GPU commands are recorded once and
- * encoded again for each run, without tfjs between; other devices call the function.
+ * encoded again for each run, without tfjs between; on tensorflow it is a graph of TensorFlow's; other devices call the function.
  *
  * Everything that the function reads besides its inputs (weights, constants, random numbers) is what it was at capture.
  */

@@ -3,8 +3,9 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { TextStore } from '../devices/platform/platform.js';
 import { DEFAULT_TILE, type GemmTile, gemmTiles, nameOfTile } from '../kernels/webgpu/gemmTiles.js';
 import { type TileChoice, tileChoice, type UnmeasuredProduct } from '../kernels/webgpu/tileChoice.js';
+import { sameBits } from './sameBits.js';
 import { keepData, releaseData, type TfjsWebgpu } from './tfjsWebgpu.js';
-import { sameBits, verifiedReplay } from './verifiedReplay.js';
+import { verifiedReplay } from './verifiedReplay.js';
 
 /** Products that a function met, and whose inputs are kept until they are let go. */
 export type MetProducts = Map<string, UnmeasuredProduct>;

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { MuseError } from '../errors.js';
 import type { TensorFunction } from './plan.js';
+import { sameBits } from './sameBits.js';
 import type { TfjsWebgpu } from './tfjsWebgpu.js';
 import { WebgpuReplay } from './webgpuReplay.js';
 
@@ -59,11 +60,4 @@ export async function withErrors(device: GPUDevice, submit: () => tf.Tensor[]): 
   if (thrown === undefined && !first) return outputs;
   tf.dispose(outputs);
   throw thrown ?? new MuseError({ package: 'backend', in: 'webgpu' }, first!.message);
-}
-
-export function sameBits(a: tf.TypedArray, b: tf.TypedArray): boolean {
-  const [bytes, others] = [a, b].map(
-    ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
-  );
-  return bytes!.length === others!.length && bytes!.every((byte, i) => byte === others![i]);
 }

@@ -4,12 +4,19 @@ import * as tf from '@tensorflow/tfjs';
 export const TfDataType = { float32: 1, int32: 3, bfloat16: 14, half: 19 } as const;
 export type TfDataType = (typeof TfDataType)[keyof typeof TfDataType];
 
-type AttributeValue = string | number | boolean | readonly number[];
-export type Attribute = readonly [
-  name: string,
-  kind: 'TYPE' | 'BOOL' | 'INT' | 'FLOAT' | 'STRING',
-  value: AttributeValue,
-];
+export const attributeKinds = ['TYPE', 'BOOL', 'INT', 'FLOAT', 'STRING', 'SHAPE'] as const;
+type AttributeKind = (typeof attributeKinds)[number];
+
+type AttributeValue = string | number | boolean | readonly number[] | readonly boolean[];
+export type Attribute = readonly [name: string, kind: AttributeKind, value: AttributeValue];
+
+/** An attribute as the binding takes it. */
+export interface OpAttribute {
+  readonly name: string;
+  /** `TF_ATTR_…` */
+  readonly type: number;
+  readonly value: AttributeValue;
+}
 
 /** A tensor inside libtensorflow. */
 export interface Handle {
@@ -18,15 +25,32 @@ export interface Handle {
   readonly dtype: number;
 }
 
+/** tfjs-node's addon. */
+export type Binding = Readonly<Record<`TF_ATTR_${AttributeKind}`, number>> & {
+  executeOp(name: string, attributes: readonly OpAttribute[], inputs: readonly number[], numOutputs: number): Handle[];
+  createTensor(shape: readonly number[], dtype: number, values: Values | readonly string[]): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): Values;
+  /** @returns the id of its session */
+  loadSavedModel(folder: string, tag: string): number;
+  deleteSavedModel(session: number): void;
+  /** @param inputNames, outputNames `name:index`, joined by commas */
+  runSavedModel(session: number, inputs: readonly number[], inputNames: string, outputNames: string): Handle[];
+};
+
+type Values = Float32Array | Int32Array | Uint8Array;
+
 /** The part of tfjs-node's backend that runs TensorFlow's ops by their names. */
-interface NodeBackend {
-  readonly binding: Readonly<Record<`TF_ATTR_${Attribute[1]}`, number>> & {
-    executeOp(name: string, attributes: readonly object[], inputs: readonly number[], numOutputs: number): Handle[];
-    createTensor(shape: readonly number[], dtype: number, values: Float32Array | Int32Array): number;
-    deleteTensor(id: number): void;
+export interface NodeBackend {
+  readonly binding: Binding;
+  readonly isUsingGpuDevice: boolean;
+  readonly tensorMap: {
+    get(dataId: object): { readonly dtype: number };
+    set(dataId: object, data: object): void;
   };
-  readonly tensorMap: { set(dataId: object, data: object): void };
   getInputTensorIds(tensors: tf.TensorInfo[]): number[];
+  incRef(dataId: object): void;
+  disposeData(dataId: object): boolean;
 }
 
 /**
@@ -47,24 +71,37 @@ export function runOpForAll(
   numOutputs: number,
 ): tf.Tensor[] {
   const ids = nodeBackend().getInputTensorIds(inputs);
-  return nodeBackend().binding.executeOp(name, describe(attributes), ids, numOutputs).map(toTensor);
+  return nodeBackend()
+    .binding.executeOp(name, describe(attributes), ids, numOutputs)
+    .map((handle) => toTensor(handle));
 }
 
 export function nodeBackend(): NodeBackend {
   return tf.findBackend('tensorflow') as unknown as NodeBackend;
 }
 
+/** TensorFlow's number of what a tensor is. */
+export function dtypeOf({ dataId }: tf.TensorInfo): number {
+  return nodeBackend().tensorMap.get(dataId).dtype;
+}
+
 /** Attributes as the binding takes them. */
-export function describe(attributes: readonly Attribute[]): object[] {
+export function describe(attributes: readonly Attribute[]): OpAttribute[] {
   const { binding } = nodeBackend();
   return attributes.map(([name, kind, value]) => ({ name, type: binding[`TF_ATTR_${kind}`], value }));
 }
 
-/** What libtensorflow has made, as a tensor of tfjs, which owns it from then on. */
-export function toTensor({ id, shape, dtype }: Handle): tf.Tensor {
+/**
+ * What libtensorflow has made, as a tensor of tfjs, which owns it from then on.
+ *
+ * @param tfjsDtype what tfjs is told that it is
+ */
+export function toTensor(
+  { id, shape, dtype }: Handle,
+  tfjsDtype: tf.DataType = dtype === TfDataType.int32 ? 'int32' : 'float32',
+): tf.Tensor {
   const dataId = {};
   nodeBackend().tensorMap.set(dataId, { shape, dtype, id, values: null, refCount: 1 });
-  const tfjsDtype = dtype === TfDataType.int32 ? 'int32' : 'float32';
   return tf.engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype: tfjsDtype });
 }
 

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type Attribute, describe, type Handle, nodeBackend, TfDataType, toTensor } from './eager.js';
+import { softmaxOp } from './softmaxOp.js';
 
 const FLOAT: Attribute = ['T', 'TYPE', TfDataType.float32];
 const intType = (name: string): Attribute => [name, 'TYPE', TfDataType.int32];
@@ -75,7 +76,8 @@ export class EagerProgram {
 
   /** Over the last axis. */
   softmax(x: Handle): Handle {
-    return this.#run('Softmax', [FLOAT], [x]);
+    const { name, attributes } = softmaxOp();
+    return this.#run(name, attributes, [x]);
   }
 
   add(a: Handle, b: Handle | number): Handle {
@@ -151,6 +153,12 @@ function constant(shape: readonly number[], dtype: TfDataType, values: readonly 
     constants.set(key, handle);
   }
   return handle;
+}
+
+/** A constant that programs have read in this process. */
+export function programConstant(id: number): Handle {
+  for (const handle of constants.values()) if (handle.id === id) return handle;
+  throw new Error(`expected the id of a constant, got ${id}`);
 }
 
 function sizeOf({ shape }: Handle): number {

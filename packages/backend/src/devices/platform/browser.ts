@@ -23,6 +23,9 @@ export const platform: Platform = {
   },
   startThread,
   textStore: cacheStore,
+  withFile() {
+    throw new Error('expected Node, got a browser: it has no files');
+  },
   howToGetAdapter: 'enable hardware acceleration in the browser settings',
 };
 

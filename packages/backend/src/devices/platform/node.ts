@@ -1,7 +1,8 @@
 /// <reference types="@webgpu/types" />
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { availableParallelism, homedir } from 'node:os';
+import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
@@ -28,6 +29,15 @@ export const platform: Platform = {
   numWasmThreads: () => Math.min(availableParallelism(), MAX_WASM_THREADS),
   startThread,
   textStore: (name) => fileStore(join(cacheFolder(), `${name}.json`)),
+  withFile(name, bytes, use) {
+    const folder = mkdtempSync(join(tmpdir(), 'muse-'));
+    try {
+      writeFileSync(join(folder, name), bytes);
+      return use(folder);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
   howToGetAdapter:
     process.platform === 'linux'
       ? 'install the Vulkan driver of your GPU; without a GPU: apt-get install libvulkan1 mesa-vulkan-drivers (Mesa 24 or newer)'

@@ -17,6 +17,8 @@ export interface Platform {
   startThread(work: ThreadWork): Promise<Thread>;
   /** A text that is kept on this machine, by a name of letters, digits and dashes; in browsers for the page's origin. */
   textStore(name: string): TextStore;
+  /** Calls a function with a folder of one file, which is gone afterwards. Not in browsers. */
+  withFile<T>(name: string, bytes: Uint8Array, use: (folder: string) => T): T;
   /** How to get a WebGPU adapter when WebGPU is there but finds no GPU. */
   readonly howToGetAdapter: string;
 }

@@ -1,0 +1,82 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Platform } from '../devices/platform/platform.js';
+import { runTidy } from '../plan/eagerPlan.js';
+import type { TensorFunction } from '../plan/plan.js';
+import type { InputSpec } from '../plan/planInputs.js';
+import { describe, dtypeOf, nodeBackend, toTensor } from './eager.js';
+import { type Recording, recordOps, releaseKept } from './recordOps.js';
+import { encodeSavedModel, SAVED_MODEL_FILE, SAVED_MODEL_TAG } from './savedModel.js';
+
+export type WithFile = Platform['withFile'];
+
+/** The ops of one call of a function, as a graph. */
+export class TensorflowGraph {
+  readonly specs: readonly InputSpec[];
+  readonly #backend = nodeBackend();
+  readonly #recording: Recording;
+  readonly #outputs: readonly InputSpec[];
+  readonly #withFile: WithFile;
+  /** What the recorded call was given and what it gave, until the first run. */
+  #first: { readonly dataIds: readonly object[]; readonly results: readonly tf.Tensor[] } | undefined;
+  #session: number | undefined;
+
+  constructor(fn: TensorFunction, examples: readonly tf.Tensor[], withFile: WithFile) {
+    this.#withFile = withFile;
+    this.specs = examples.map(toSpec);
+    const inputs = examples.map(withOwnData);
+    try {
+      this.#recording = recordOps(inputs, () => runTidy(() => fn(...inputs)));
+      const { results } = this.#recording;
+      this.#outputs = results.map(toSpec);
+      this.#first = {
+        dataIds: examples.map(({ dataId }) => dataId),
+        results: results.map((result) => tf.keep(tf.clone(result))),
+      };
+      tf.dispose(results.filter((result) => !inputs.includes(result)));
+    } finally {
+      tf.dispose(inputs);
+    }
+  }
+
+  /** @returns tensors of the caller's */
+  run(inputs: readonly tf.Tensor[]): tf.Tensor[] {
+    const first = this.#first;
+    if (first) {
+      this.#first = undefined;
+      const isSame = inputs.every(({ dataId }, i) => dataId === first.dataIds[i]);
+      const results = isSame ? first.results.map((result) => tf.clone(result)) : [];
+      tf.dispose([...first.results]);
+      if (isSame) return results;
+    }
+    const { inputs: inputNames, kept, outputs } = this.#recording;
+    const ids = [...this.#backend.getInputTensorIds([...inputs]), ...kept.map(({ id }) => id)];
+    const names = [...inputNames, ...kept.map(({ name }) => name)];
+    this.#session ??= this.#load();
+    const handles = this.#backend.binding.runSavedModel(this.#session, ids, names.join(), outputs.join());
+    return handles.map((handle, i) => toTensor(handle, this.#outputs[i]!.dtype));
+  }
+
+  dispose(): void {
+    releaseKept(this.#backend, this.#recording.kept);
+    if (this.#first) tf.dispose([...this.#first.results]);
+    if (this.#session !== undefined) this.#backend.binding.deleteSavedModel(this.#session);
+  }
+
+  #load(): number {
+    const { binding } = this.#backend;
+    const bytes = encodeSavedModel(this.#recording.nodes);
+    return this.#withFile(SAVED_MODEL_FILE, bytes, (folder) => binding.loadSavedModel(folder, SAVED_MODEL_TAG));
+  }
+}
+
+function toSpec({ shape, dtype }: tf.Tensor): InputSpec {
+  return { shape, dtype };
+}
+
+/** A tensor of the same values that is no other's clone: a function may read the other one too. */
+function withOwnData(tensor: tf.Tensor): tf.Tensor {
+  const backend = nodeBackend();
+  const attributes = describe([['T', 'TYPE', dtypeOf(tensor)]]);
+  const [handle] = backend.binding.executeOp('Identity', attributes, backend.getInputTensorIds([tensor]), 1);
+  return toTensor(handle!, tensor.dtype);
+}

@@ -1,0 +1,42 @@
+import * as tf from '@tensorflow/tfjs';
+import { runTidy } from '../plan/eagerPlan.js';
+import type { Plan, TensorFunction } from '../plan/plan.js';
+import { checkNotDisposed, fitInputs, isTensor } from '../plan/planInputs.js';
+import { TensorflowGraph, type WithFile } from './tensorflowGraph.js';
+
+/**
+ * Captures a function as a TensorFlow graph: no JavaScript between its ops, which write into memory that nobody reads any more
+ * and run side by side where they can. The capture calls the function; its results are those of a first run with the same
+ * tensors, and the graph is made when others come.
+ */
+export function tensorflowPlan(fn: TensorFunction, examples: readonly tf.Tensor[], withFile: WithFile): Plan {
+  let graph = new TensorflowGraph(fn, examples, withFile);
+  let isDisposed = false;
+  return {
+    dispatchCount: 0,
+    sizeBytes: 0,
+
+    async run(inputs) {
+      checkNotDisposed(isDisposed);
+      const { specs } = graph;
+      const doFit = fitInputs(specs, inputs);
+      return runTidy(() => {
+        const given = inputs.map((input, i) => {
+          return isTensor(input) ? input : tf.tensor(input, [...specs[i]!.shape], specs[i]!.dtype);
+        });
+        if (!doFit) {
+          const next = new TensorflowGraph(fn, given, withFile);
+          graph.dispose();
+          graph = next;
+        }
+        return graph.run(given);
+      });
+    },
+
+    dispose() {
+      if (isDisposed) return;
+      isDisposed = true;
+      graph.dispose();
+    },
+  };
+}
