@@ -3,7 +3,9 @@
  * GPU commands and host time of one forward pass of a transformer at its full size, op by op and as a plan, with the plain
  * ops and with the fused kernels. On Dawn's null backend nothing is computed: what is left is what the host does.
  *
- *   node internal/bench/src/hostTime.mjs [--model amused-256] [--rows 2] [--adapter null] [--rounds 15]
+ *   node internal/bench/src/hostTime.mjs [--model amused-256] [--dtype f32] [--rows 2] [--adapter null] [--rounds 15]
+ *
+ * Weights in fewer bits are read by the fused kernels alone.
  */
 import { parseArgs } from 'node:util';
 import { referenceOps } from '@muse/backend';
@@ -12,6 +14,7 @@ import { makeForward, startWebgpu } from './makeForward.mjs';
 const { values: args } = parseArgs({
   options: {
     model: { type: 'string', default: 'amused-256' },
+    dtype: { type: 'string', default: 'f32' },
     rows: { type: 'string', default: '2' },
     adapter: { type: 'string', default: 'null' },
     rounds: { type: 'string', default: '15' },
@@ -33,7 +36,10 @@ Object.getPrototypeOf(tfjs).recordAndSubmit = function (...call) {
 // On the null backend a buffer holds what memory held: nothing to compare a plan's first run by.
 if (args.adapter === 'null') Object.getPrototypeOf(tfjs).read = async () => new Float32Array(1);
 
-const { config, numParameters, given, ids, transformerOf } = makeForward(backend, args.model, { numRows: B });
+const { config, numParameters, given, ids, transformerOf } = makeForward(backend, args.model, {
+  numRows: B,
+  dtype: args.dtype,
+});
 const values = new Int32Array(ids.size).fill(1);
 
 const idle = () => backend.checkErrors();
@@ -60,14 +66,13 @@ async function time(step) {
 
 const print = (line) => process.stdout.write(`${line}\n`);
 const numbers = (count) => count.toLocaleString('en');
-print(`${args.model}: ${numbers(numParameters)} parameters, ${B} rows of ${config.latentSize ** 2} tokens`);
+print(
+  `${args.model} in ${args.dtype}: ${numbers(numParameters)} parameters, ${B} rows of ${config.latentSize ** 2} tokens`,
+);
 print(`${backend.capabilities.description} (${args.adapter}), Node ${process.version}\n`);
 print('| ops | | GPU commands | processor ms | ms on the clock, median (least) | MB between commands |');
 print('|---|---|---|---|---|---|');
-for (const [name, ops] of [
-  ['plain', referenceOps],
-  ['fused', backend.ops],
-]) {
+for (const [name, ops] of [...(args.dtype === 'f32' ? [['plain', referenceOps]] : []), ['fused', backend.ops]]) {
   const transformer = transformerOf(ops);
   const prepared = transformer.prepare(given);
   const row = (kind, count, { processor, clock, least }, bytes) =>

@@ -14,14 +14,18 @@ export async function startWebgpu(adapter) {
   return createBackend({ device: 'webgpu', autotune: false });
 }
 
+/** Tables that are gathered from stay f32. */
+const EMBEDDING = /(^|[._])embeddings?\.weight$/;
+
 /**
  * A transformer at its full size, and what goes into a pass. Weights of one shape share a buffer, which no command minds: the
  * null adapter gives no more than 256 MiB.
  *
  * @param {string} model a preset of aMUSEd's or of Muse's transformer
- * @param {{ numRows: number, numTextTokens?: number }} sizes
+ * @param {{ numRows: number, numTextTokens?: number, dtype?: string }} sizes `dtype` of the linear maps' weights, as the pipelines pack
+ * them
  */
-export function makeForward(backend, model, { numRows: B, numTextTokens: T = 77 }) {
+export function makeForward(backend, model, { numRows: B, numTextTokens: T = 77, dtype = 'f32' }) {
   const { tf } = backend;
   const isUvit = model.startsWith('amused');
   const config = isUvit ? models.resolveUViTConfig(model) : models.resolveMaskedTransformerConfig(model);
@@ -30,8 +34,13 @@ export function makeForward(backend, model, { numRows: B, numTextTokens: T = 77 
   const parameters = new Map(
     specs.map((spec) => {
       const shape = memoryShape(spec);
-      if (!byShape.has(shape.join())) byShape.set(shape.join(), tf.fill(shape, 0.01));
-      return [spec.name, byShape.get(shape.join())];
+      const isPacked = dtype !== 'f32' && shape.length === 2 && shape[1] % 4 === 0 && !EMBEDDING.test(spec.name);
+      const key = `${shape.join()} ${isPacked}`;
+      if (!byShape.has(key)) {
+        const weight = tf.fill(shape, 0.01);
+        byShape.set(key, isPacked ? backend.packWeight(weight, dtype) : weight);
+      }
+      return [spec.name, byShape.get(key)];
     }),
   );
   const textEmbeds = tf.fill([B, T, config.textDim], 0.01);
