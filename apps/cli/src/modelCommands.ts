@@ -85,7 +85,7 @@ Examples:
 function addConvert(program: Command, { io, signal }: CommandContext): void {
   const command = program
     .command('convert')
-    .summary('weights in another dtype, in other shards, in another layout')
+    .summary('weights in another dtype, in shards, in another layout')
     .description('Writes weights anew: a safetensors file, the weights of one folder, or a whole model.')
     .argument('<source>', 'a .safetensors file, or a model as for --model', notEmpty)
     .argument('<output>', 'a folder, or for a file another .safetensors file', notEmpty)

@@ -7,7 +7,7 @@ import { integerFrom, numberFrom, optimizers, trainingPresets, trainings } from 
 export function addTrain(program: Command, io: Io, signal: AbortSignal): void {
   program
     .command('train')
-    .summary('train a tokenizer, a base or super-resolution transformer, a classifier')
+    .summary('train a tokenizer, a transformer or a classifier')
     .description(
       'Trains a part of a model on emoji scenes or your images. Stopped at any moment, the same command goes on.',
     )

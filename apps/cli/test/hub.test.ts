@@ -77,6 +77,18 @@ describe('a model of the hub', () => {
     expect({ revision, variant }).toEqual({ revision: undefined, variant: undefined });
   });
 
+  it('is looked up once, by commands that take a part alone too', async () => {
+    for (const args of [
+      ['encode-text', 'a cat', '--output', 'once.safetensors'],
+      ['encode-image', 'folder.png', '--output', 'once.json'],
+    ]) {
+      server.requests.length = 0;
+      const { code, stderr } = await run([...args, '--model', 'muse/tiny', '--device', 'wasm']);
+      expect(code, stderr).toBe(0);
+      expect(server.requests.filter(({ url }) => url.includes('/tree/'))).toHaveLength(1);
+    }
+  });
+
   it('is downloaded, listed, verified and removed', async () => {
     const { code, stdout, stderr } = await run(['download', 'muse/tiny']);
     expect(code, stderr).toBe(0);

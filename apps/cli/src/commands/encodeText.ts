@@ -51,7 +51,7 @@ export async function encodeText(
   const destination = await resolveDestination({ ...request, what: 'texts' });
   const progress = new ProgressLine(io, flags.quiet);
   try {
-    const part = await openPart({ ...flags, signal, progress });
+    const { folder, part } = await openPart({ ...flags, signal, progress });
     if (part) {
       const writer = statesWriter(destination, part.folder.location, io, progress, force);
       await encodeTextWithT5(texts, part, writer, { ...flags, signal, progress });
@@ -62,7 +62,7 @@ export async function encodeText(
       const name = flag === 'weights' ? '--weights' : '--max-length';
       throw new UsageError(`${name}: only for a T5 alone, got a model with a text encoder of its own`);
     }
-    const muse = await loadModel({ ...flags, signal, progress });
+    const muse = await loadModel({ ...flags, folder, signal, progress });
     try {
       const writer = statesWriter(destination, muse.index.name, io, progress, force);
       for (const [index, entry] of texts.entries()) {

@@ -1,3 +1,4 @@
+import type { FolderSource } from '@muse/checkpoint';
 import type { Muse } from '@muse/muse';
 import type { NodeLoadProgress } from '@muse/muse/node';
 import type { EncodeProgress } from '@muse/t5-encoder';
@@ -7,6 +8,8 @@ import { defaultModel } from '../values.js';
 import { type ModelFlags, sourceOptions } from './modelFlags.js';
 
 export interface LoadModelOptions extends ModelFlags {
+  /** The model's folder, where it is found already. */
+  readonly folder?: FolderSource;
   /** False to encode texts again that were encoded before. */
   readonly cache?: boolean;
   readonly signal: AbortSignal;
@@ -34,7 +37,7 @@ export async function loadModelWithSource(options: LoadModelOptions): Promise<{ 
   ]);
   const onProgress = (event: NodeLoadProgress) => showLoading(model, event, progress);
   const found = { ...sourceOptions(options), signal, onProgress };
-  const folder = await resolveModelFolder(model, { ...found, resolveFrom: import.meta.url });
+  const folder = options.folder ?? (await resolveModelFolder(model, { ...found, resolveFrom: import.meta.url }));
   const { commit, variant } = folder;
   const source = { ...(commit !== undefined && { revision: commit }), ...(variant !== undefined && { variant }) };
   const muse = await Muse.fromPretrained(folder, {
@@ -62,12 +65,15 @@ export function showLoading(model: string, event: NodeLoadProgress, progress: Pr
   if (event.status === 'retry') progress.line(`${event.name}: ${event.reason}; again in ${duration(event.delayMs)}`);
   if (event.status === 'offline') progress.line(`${event.name}: ${event.reason}; what is cached is used`);
   if (event.status === 'fetch') {
-    const percent = Math.floor(event.progress);
-    progress.update(`Downloading ${event.name}: ${event.file}, ${percent}% of ${byteSize(event.total)}`);
+    progress.update(`Downloading ${event.name}: ${shareOf(event)}, ${event.file}`);
   }
   if (event.status === 'progress' && event.file.endsWith('.safetensors')) {
-    const part = event.file.split('/')[0]!.replace('_', ' ');
-    const percent = Math.floor(event.progress);
-    progress.update(`Loading ${model}: ${part}, ${percent}% of ${byteSize(event.total)}`);
+    const part = event.file.split('/')[0]!.replaceAll('_', ' ');
+    progress.update(`Loading ${model}: ${shareOf(event)}, ${part}`);
   }
+}
+
+/** Comes before the name, which a narrow terminal cuts. */
+function shareOf({ progress, total }: { readonly progress: number; readonly total: number }): string {
+  return `${Math.floor(progress)}% of ${byteSize(total)}`;
 }

@@ -12,8 +12,8 @@ export interface LoadedTokenizer {
 
 /** Loads what `encode-image` and `decode-tokens` need. The caller disposes it. */
 export async function loadTokenizer(options: OpenPartOptions): Promise<LoadedTokenizer> {
-  const part = await openPart(options);
-  if (!part) return loadModel(options);
+  const { folder, part } = await openPart(options);
+  if (!part) return loadModel({ ...options, folder });
   const { device = 'auto', progress } = options;
   const [{ createBackend }, { loadImageTokenizer }, { ImageTokenizer }] = await Promise.all([
     import('@muse/backend'),
@@ -33,6 +33,7 @@ export async function loadTokenizer(options: OpenPartOptions): Promise<LoadedTok
         return images.decodeTokens(tokenIds, grid);
       },
       async dispose() {
+        images.dispose();
         vqgan.dispose();
         await backend.dispose();
       },

@@ -27,6 +27,8 @@ export async function makeImages(job: ImageJob, flags: OutputFlags, io: Io, sign
     progress,
   });
   try {
+    // It may warn.
+    progress.clear();
     job.check?.(muse);
     const reports: ImageReport[] = [];
     const sheet: GeneratedImage[] = [];

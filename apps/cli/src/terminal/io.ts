@@ -18,8 +18,10 @@ export function processIo(): Io {
     err: (text) => void stderr.write(text),
     isOutTerminal: stdout.isTTY ?? false,
     isErrTerminal: stderr.isTTY ?? false,
-    // Some pseudo-terminals say 0.
-    columns: stderr.columns || 80,
+    // Asked each time, as windows change. Some pseudo-terminals say 0.
+    get columns() {
+      return stderr.columns || 80;
+    },
     env,
   };
 }
