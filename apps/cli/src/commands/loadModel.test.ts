@@ -12,7 +12,7 @@ function shown(event: Parameters<typeof showLoading>[1]): string {
   return written.join('');
 }
 
-it('tells how far loading is before the name that a narrow terminal cuts', () => {
+it('tells how far loading is before the names that a narrow terminal cuts', () => {
   const part = {
     name: 'org/model',
     file: 'super_res_transformer/model.safetensors',
@@ -20,6 +20,6 @@ it('tells how far loading is before the name that a narrow terminal cuts', () =>
     total: 11_840_376,
   };
   const file = { ...part, progress: 49.9 };
-  expect(shown({ ...file, status: 'progress' })).toBe('Loading @muse/model-emoji: 49% of 11.8 MB, super res transf');
-  expect(shown({ ...file, status: 'fetch' })).toBe('Downloading org/model: 49% of 11.8 MB, super_res_transforme');
+  expect(shown({ ...file, status: 'progress' })).toBe('Loading: 49% of 11.8 MB, super res transformer of @muse/mod');
+  expect(shown({ ...file, status: 'fetch' })).toBe('Downloading: 49% of 11.8 MB, super_res_transformer/model.sa');
 });

@@ -65,15 +65,15 @@ export function showLoading(model: string, event: NodeLoadProgress, progress: Pr
   if (event.status === 'retry') progress.line(`${event.name}: ${event.reason}; again in ${duration(event.delayMs)}`);
   if (event.status === 'offline') progress.line(`${event.name}: ${event.reason}; what is cached is used`);
   if (event.status === 'fetch') {
-    progress.update(`Downloading ${event.name}: ${shareOf(event)}, ${event.file}`);
+    progress.update(`Downloading: ${shareOf(event)}, ${event.file} of ${event.name}`);
   }
   if (event.status === 'progress' && event.file.endsWith('.safetensors')) {
     const part = event.file.split('/')[0]!.replaceAll('_', ' ');
-    progress.update(`Loading ${model}: ${shareOf(event)}, ${part}`);
+    progress.update(`Loading: ${shareOf(event)}, ${part} of ${model}`);
   }
 }
 
-/** Comes before the name, which a narrow terminal cuts. */
+/** Comes before the names, which a narrow terminal cuts. */
 function shareOf({ progress, total }: { readonly progress: number; readonly total: number }): string {
   return `${Math.floor(progress)}% of ${byteSize(total)}`;
 }
