@@ -2,6 +2,7 @@ import { WeightError } from '@muse/backend';
 import { type FolderSource, memoryFolder } from '@muse/checkpoint';
 import type { LoadProgress } from '../progress.js';
 import { blobSource } from './filesFolder.js';
+import { OncePerPath } from './oncePerPath.js';
 
 /** What is used of a `Cache` of the Cache API. */
 export interface FileCache {
@@ -26,26 +27,17 @@ export const place = { package: 'muse', in: 'open' };
  */
 export function cachedFolder(url: string, options: CachedFolderOptions = {}): FolderSource {
   const location = url.replace(/\/+$/, '');
-  /** Asked for before they are opened: model_index.json. */
-  const found = new Map<string, Promise<Blob | undefined>>();
-  const find = (path: string): Promise<Blob | undefined> => {
-    let file = found.get(path);
-    if (!file) {
-      file = fetchFile(location, path, options);
-      found.set(path, file);
-      file.catch(() => found.delete(path));
-    }
-    return file;
-  };
+  /** Some are asked for before they are opened: model_index.json. */
+  const files = new OncePerPath((path) => fetchFile(location, path, options));
   return {
     location,
     async open(path) {
-      const blob = await find(path);
+      const blob = await files.get(path);
       // The Blob of a weight file must not outlive its reading.
-      found.delete(path);
+      files.forget(path);
       return blob ? blobSource(`${location}/${path}`, blob) : memoryFolder(location, new Map()).open(path);
     },
-    has: async (path) => (await find(path)) !== undefined,
+    has: async (path) => (await files.get(path)) !== undefined,
   };
 }
 

@@ -3,6 +3,7 @@ import { type ByteSource, type FolderSource, HUB_ENDPOINT, type HubFolder, memor
 import { type CachedFolderOptions, noAnswer, place } from './cachedFolder.js';
 import { blobSource } from './filesFolder.js';
 import type { HubSource } from './modelSource.js';
+import { OncePerPath } from './oncePerPath.js';
 
 /** What is fetched of a file at first: all of a configuration, the header of most weight files. */
 const FIRST_BYTES = 128 * 1024;
@@ -13,8 +14,7 @@ const FIRST_BYTES = 128 * 1024;
  */
 export function peekUrl(url: string, { cache, signal }: CachedFolderOptions = {}): FolderSource {
   const location = url.replace(/\/+$/, '');
-  const found = new Map<string, Promise<ByteSource | undefined>>();
-  const find = async (path: string): Promise<ByteSource | undefined> => {
+  const files = new OncePerPath(async (path): Promise<ByteSource | undefined> => {
     const file = `${location}/${path}`;
     const kept = await cache?.match(file);
     if (kept?.ok) return blobSource(file, await kept.blob());
@@ -23,16 +23,11 @@ export function peekUrl(url: string, { cache, signal }: CachedFolderOptions = {}
       if (kept && !signal?.aborted) return undefined;
       throw error;
     });
-  };
-  const findOnce = (path: string) => {
-    const source = found.get(path) ?? find(path);
-    found.set(path, source);
-    return source;
-  };
+  });
   return {
     location,
-    has: async (path) => (await findOnce(path)) !== undefined,
-    open: async (path) => (await findOnce(path)) ?? memoryFolder(location, new Map()).open(path),
+    has: async (path) => (await files.get(path)) !== undefined,
+    open: async (path) => (await files.get(path)) ?? memoryFolder(location, new Map()).open(path),
   };
 }
 
