@@ -3,8 +3,10 @@ import { expectNoLeaks, expectTensorClose } from '@muse/test-utils/checks';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { type Backend, type Ops, type PackedDtype, referenceOps } from '../src/index.js';
-import { gemm, matrixSource } from '../src/kernels/webgpu/gemm.js';
+import { convSource, upsampleConvSource, upsampleFilters } from '../src/kernels/webgpu/convSource.js';
+import { type GemmCall, gemm, matrixSource } from '../src/kernels/webgpu/gemm.js';
 import { gemmTiles, nameOfTile } from '../src/kernels/webgpu/gemmTiles.js';
+import { groupNormSlopes } from '../src/kernels/webgpu/groupNorm.js';
 import { packedDtypes, unpackWeight } from '../src/kernels/webgpu/packedWeights.js';
 import { roundedSource, roundRows } from '../src/kernels/webgpu/roundedRows.js';
 import type { ConformanceCase } from './conformanceCase.js';
@@ -20,6 +22,17 @@ const productSizes = [
   { M: 131, K: 52, N: 76 },
 ];
 type Sizes = (typeof productSizes)[number];
+
+/** Pixels beyond the largest tile; channels of fours and columns beyond a tile, then neither. Software adapters compile each for long. */
+const large = { B: 2, H: 9, W: 11, C: 12, O: 140 };
+const odd = { B: 1, H: 25, W: 23, C: 5, O: 9 };
+const convolutions = [
+  { kind: 'plain', sizes: large },
+  { kind: 'normed', sizes: large },
+  { kind: 'upsampled', sizes: large },
+  { kind: 'at a stride', sizes: odd },
+] as const;
+type Convolution = (typeof convolutions)[number];
 
 export const packedCases: readonly ConformanceCase[] = [
   ...packedDtypes.map((dtype) =>
@@ -40,6 +53,13 @@ export const packedCases: readonly ConformanceCase[] = [
   // Of f16 and q8 only the reading differs from f32.
   ...([undefined, 'w16a16', 'w8a8'] as const).map((dtype) =>
     packedCase(`${dtype ?? 'f32'}: a product has the same bits in every tile`, dtype, compareTiles),
+  ),
+  ...convolutions.map(({ kind, sizes }) =>
+    packedCase(
+      `a convolution, ${kind}, of ${sizes.C} to ${sizes.O} channels has the same bits in every tile`,
+      undefined,
+      (backend) => compareConvolutionTiles(backend, kind, sizes),
+    ),
   ),
   {
     name: 'rounding rows gives the same bits with subgroups and without',
@@ -170,7 +190,8 @@ function integers(height: number, width: number, isGreatest: (row: number, colum
   );
 }
 
-async function compareTiles({ tf, packWeight }: Backend, dtype: PackedDtype | undefined): Promise<void> {
+async function compareTiles(backend: Backend, dtype: PackedDtype | undefined): Promise<void> {
+  const { tf, packWeight } = backend;
   for (const { M, K, N } of productSizes) {
     const x = tf.randomNormal([M, K], 0, 1, 'float32', 3);
     const weight = tf.randomNormal([K, 2 * N], 0, 1, 'float32', 5);
@@ -178,24 +199,60 @@ async function compareTiles({ tf, packWeight }: Backend, dtype: PackedDtype | un
     const packed = dtype ? packWeight(weight, dtype) : tf.clone(weight);
     const isRounded = dtype === 'w16a16' || dtype === 'w8a8';
     const isGated = dtype === undefined; // the sums of gates are as those of values; software adapters compile for long
-    let wanted: Uint32Array | undefined;
-    for (const tile of gemmTiles) {
-      const product = tf.tidy(() =>
-        gemm({
-          sizes: { M, N: isGated ? N : 2 * N, K },
-          source: isRounded ? roundedSource(x, { M, K }, dtype === 'w16a16' ? 'f16' : 'i8') : matrixSource(x, K),
-          weights: [packed],
-          epilogue: { bias, isGated, ...(isGated && { activation: 'gelu' }) },
-          tile,
-        }),
-      );
-      const bits = new Uint32Array((await product.data()).slice().buffer);
-      product.dispose();
-      wanted ??= bits;
-      const at = wanted.findIndex((word, i) => word !== bits[i]);
-      if (at >= 0) throw new Error(`${nameOfTile(tile)} at ${at}: expected the bits ${wanted[at]}, got ${bits[at]}`);
-    }
+    await expectSameBits(backend, () => ({
+      sizes: { M, N: isGated ? N : 2 * N, K },
+      source: isRounded ? roundedSource(x, { M, K }, dtype === 'w16a16' ? 'f16' : 'i8') : matrixSource(x, K),
+      weights: [packed],
+      epilogue: { bias, isGated, ...(isGated && { activation: 'gelu' }) },
+    }));
     tf.dispose([x, weight, bias, packed]);
+  }
+}
+
+async function compareConvolutionTiles(
+  backend: Backend,
+  kind: Convolution['kind'],
+  { B, H, W, C, O }: Convolution['sizes'],
+): Promise<void> {
+  const { tf, ops } = backend;
+  const normal = (...shape: number[]) => tf.randomNormal(shape, 0, 1, 'float32', shape.length) as never;
+  const [x, weight, bias] = [normal(B, H, W, C), normal(3, 3, C, O), normal(O)] as never[];
+  const norm = { weight: normal(C), bias: normal(C), numGroups: 1, epsilon: 1e-6 };
+  const stride = kind === 'at a stride' ? 2 : 1;
+  const [outH, outW] = [Math.ceil(H / stride), Math.ceil(W / stride)];
+  const patches = { H, W, C, outH, outW, kernelWidth: 3, stride, padTop: 1, padLeft: 1 };
+  const isUpsampled = kind === 'upsampled';
+  const call = (): GemmCall => ({
+    sizes: { M: B * outH * outW, N: O, K: (isUpsampled ? 4 : 9) * C },
+    source: isUpsampled
+      ? upsampleConvSource(x!, { H, W, C })
+      : convSource(x!, patches, kind === 'normed' ? groupNormSlopes(x!, { B, numPixels: H * W, C }, norm) : undefined),
+    weights: [isUpsampled ? upsampleFilters(weight!) : weight!],
+    epilogue: { bias: bias! },
+  });
+  const op = {
+    plain: () => ops.conv2d(x!, weight!, bias),
+    normed: () => ops.normSiluConv2d(x!, norm, weight!, { bias }),
+    upsampled: () => ops.upsampleConv2d(x!, weight!, bias),
+    'at a stride': () => ops.conv2d(x!, weight!, bias, { stride: 2, padding: [1, 1, 1, 1] }),
+  } satisfies Record<Convolution['kind'], () => Tensor>;
+  const made = op[kind]();
+  await expectSameBits(backend, call, made);
+  tf.dispose([x!, weight!, bias!, norm.weight, norm.bias, made]);
+}
+
+/** @param call may make tensors @param made what the op gives; else the first tile's result is taken */
+async function expectSameBits({ tf }: Backend, call: () => GemmCall, made?: Tensor): Promise<void> {
+  const bitsOf = async (tensor: Tensor) => new Uint32Array((await tensor.data()).slice().buffer);
+  let wanted = made && (await bitsOf(made));
+  for (const tile of gemmTiles) {
+    const product = tf.tidy(() => gemm({ ...call(), tile }));
+    const bits = await bitsOf(product);
+    product.dispose();
+    wanted ??= bits;
+    if (wanted.length !== bits.length) throw new Error(`expected ${wanted.length} numbers, got ${bits.length}`);
+    const at = wanted.findIndex((word, i) => word !== bits[i]);
+    if (at >= 0) throw new Error(`${nameOfTile(tile)} at ${at}: expected the bits ${wanted[at]}, got ${bits[at]}`);
   }
 }
 
