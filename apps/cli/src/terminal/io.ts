@@ -5,6 +5,7 @@ export interface Io {
   /** To stderr: progress, warnings, errors. */
   err(text: string): void;
   readonly isOutTerminal: boolean;
+  /** One in which a line can be written over. */
   readonly isErrTerminal: boolean;
   /** Width of stderr's terminal. */
   readonly columns: number;
@@ -17,7 +18,8 @@ export function processIo(): Io {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
     isOutTerminal: stdout.isTTY ?? false,
-    isErrTerminal: stderr.isTTY ?? false,
+    // An editor's shell knows no escapes, and says so.
+    isErrTerminal: (stderr.isTTY ?? false) && env.TERM !== 'dumb',
     // Asked each time, as windows change. Some pseudo-terminals say 0.
     get columns() {
       return stderr.columns || 80;

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { byteSize, duration } from './duration.js';
-import type { Io } from './io.js';
+import { type Io, processIo } from './io.js';
 import { pictureEscape, pictureProtocol } from './picture.js';
 import { ProgressLine } from './progressLine.js';
 
@@ -66,6 +66,28 @@ describe('ProgressLine', () => {
     progress.update('a');
     progress.line('b');
     expect(io.written).toEqual([]);
+  });
+});
+
+describe('processIo', () => {
+  it('takes a terminal that knows no escapes for none, and asks for the width each time', () => {
+    const before = Object.getOwnPropertyDescriptors(process.stderr);
+    const set = (values: object) => Object.assign(process.stderr, values);
+    try {
+      set({ isTTY: true, columns: 60 });
+      vi.stubEnv('TERM', 'xterm');
+      const io = processIo();
+      expect([io.isErrTerminal, io.columns]).toEqual([true, 60]);
+      set({ columns: 200 });
+      expect(io.columns).toBe(200);
+      set({ columns: 0 });
+      expect(io.columns).toBe(80);
+      vi.stubEnv('TERM', 'dumb');
+      expect(processIo().isErrTerminal).toBe(false);
+    } finally {
+      vi.unstubAllEnvs();
+      set({ isTTY: before.isTTY?.value, columns: before.columns?.value });
+    }
   });
 });
 
