@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCheckpoint } from '@muse/checkpoint';
 import { fileSource } from '@muse/checkpoint/node';
@@ -118,6 +118,16 @@ describe('muse encode-image and decode-tokens', () => {
     expect(JSON.parse(await readFile(here('out/image.json'), 'utf8'))).toEqual(json);
   });
 
+  it('need the VQGAN of a model and nothing else', async () => {
+    await cp(work.model, here('part'), { recursive: true });
+    for (const name of ['text_encoder', 'transformer']) await rm(here(`part/${name}`), { recursive: true });
+    await writeFile(here('three.json'), JSON.stringify({ grid: [1, 3], steps: [[1, 2, 3]] }));
+    const decoded = await work.run(['decode-tokens', 'three.json', '--model', 'part']);
+    expect(decoded.stdout, decoded.stderr).toBe('three.png  6 × 2\n');
+    const encoded = await work.run(['encode-image', 'three.png', '--model', 'part']);
+    expect(JSON.parse(encoded.stdout).grid).toEqual([1, 3]);
+  });
+
   it('decode the tokens of generate to its image', async () => {
     const args = ['generate', 'a cat', '--seed', '9', '--steps', '2', '--output', 'made.png', '--tokens', 'made.json'];
     expect((await work.run(args)).code).toBe(0);
@@ -139,6 +149,11 @@ describe('muse encode-image and decode-tokens', () => {
     };
     expect(await sides('last.png')).toEqual(decodePng(await readFile(here('fine.png'))));
     expect(await sides('coarse.png', '--stage', 'base')).toMatchObject({ width: 16, height: 16 });
+    const without = await work.run(['decode-tokens', 'cascade.json']);
+    expect(without).toMatchObject({ code: 2, stdout: '' });
+    expect(without.stderr).toContain(
+      'muse: --stage super-res: expected a model with a super-resolution stage, got tiny',
+    );
     const wrong = await work.run(['decode-tokens', 'ids.json', '--stage', 'super-res']);
     expect(wrong).toMatchObject({ code: 2, stdout: '' });
     expect(wrong.stderr).toBe('muse: --stage super-res: ids.json has the tokens of the base stage alone\n');

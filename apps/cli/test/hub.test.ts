@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { folderFiles, type HubServer, startHubServer } from '@muse/hub-server';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -78,15 +78,24 @@ describe('a model of the hub', () => {
   });
 
   it('is looked up once, by commands that take a part alone too', async () => {
+    const { encodePng } = await import('@muse/muse');
+    const image = { width: 4, height: 6, data: new Uint8ClampedArray(96).fill(99) };
+    await writeFile(join(work.folder, 'small.png'), encodePng(image));
     for (const args of [
       ['encode-text', 'a cat', '--output', 'once.safetensors'],
-      ['encode-image', 'folder.png', '--output', 'once.json'],
+      ['encode-image', 'small.png', '--output', 'once.json'],
     ]) {
       server.requests.length = 0;
       const { code, stderr } = await run([...args, '--model', 'muse/tiny', '--device', 'wasm']);
       expect(code, stderr).toBe(0);
       expect(server.requests.filter(({ url }) => url.includes('/tree/'))).toHaveLength(1);
     }
+    // An image's tokens are of the VQGAN, and nothing else of the model is fetched for them.
+    await rm(join(work.folder, 'home'), { recursive: true });
+    server.requests.length = 0;
+    await run(['encode-image', 'small.png', '--model', 'muse/tiny', '--device', 'wasm']);
+    const weights = server.requests.map(({ url }) => /\/(\w+)\/model\.safetensors/.exec(url)?.[1]);
+    expect(weights.filter((name) => name !== undefined)).toEqual(['vqgan']);
   });
 
   it('is downloaded, listed, verified and removed', async () => {

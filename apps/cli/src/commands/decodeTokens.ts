@@ -34,9 +34,9 @@ export async function decodeTokens(path: string, flags: DecodeTokensFlags, io: I
   if (!ids) throw new UsageError(`--step ${step}: ${path} has ${steps.length} step(s)`);
   const destination = await resolveDestination({ option: '--output', value, extension: '.png', numFiles: 1, force });
   const progress = new ProgressLine(io, flags.quiet);
-  const tokenizer = await loadTokenizer({ ...flags, signal, progress });
+  const tokenizer = await loadTokenizer(stage, { ...flags, signal, progress });
   try {
-    const picture = await tokenizer.decodeTokens(Int32Array.from(ids), grid, stage);
+    const picture = await tokenizer.decodeTokens(Int32Array.from(ids), grid);
     const { encodePng } = await import('@muse/muse');
     const png = encodePng(picture);
     const written = await writeTo(destination, `${stemOf(path)}.png`, png, force);

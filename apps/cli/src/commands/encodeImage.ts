@@ -19,7 +19,7 @@ export async function encodeImage(path: string, flags: EncodeImageFlags, io: Io,
   const request = { option: '--output', value, extension: '.json', numFiles: 1, force };
   const destination = value === undefined ? undefined : await resolveDestination(request);
   const progress = new ProgressLine(io, flags.quiet);
-  const tokenizer = await loadTokenizer({ ...flags, signal, progress });
+  const tokenizer = await loadTokenizer('base', { ...flags, signal, progress });
   try {
     const { tokenIds, grid } = await tokenizer.encodeImage(image);
     const json = encodeTokensFile({ grid, steps: [[...tokenIds]] });

@@ -1,20 +1,22 @@
-import type { RgbaImage, StageName, TokenGrid } from '@muse/muse';
+import type { ModelComponent, ModelIndex } from '@muse/checkpoint';
+import type { ImageTokenizer, StageName } from '@muse/muse';
 import { UsageError } from '../errors.js';
-import { loadModel } from './loadModel.js';
+import { defaultModel } from '../values.js';
+import { sourceOptions } from './modelFlags.js';
 import { type OpenPartOptions, openPart } from './openPart.js';
 
-/** Images to tokens and back, by a pipeline or by a VQGAN alone. */
-export interface LoadedTokenizer {
-  encodeImage(image: RgbaImage): Promise<TokenGrid>;
-  decodeTokens(tokenIds: Int32Array, grid: readonly [number, number], stage: StageName): Promise<RgbaImage>;
+/** Images to tokens of a stage and back. */
+export interface LoadedTokenizer extends Pick<ImageTokenizer, 'encodeImage' | 'decodeTokens'> {
   dispose(): Promise<void>;
 }
 
-/** Loads what `encode-image` and `decode-tokens` need. The caller disposes it. */
-export async function loadTokenizer(options: OpenPartOptions): Promise<LoadedTokenizer> {
-  const { folder, part } = await openPart(options);
-  if (!part) return loadModel({ ...options, folder });
+/**
+ * Loads what `encode-image` and `decode-tokens` need, the VQGAN of a pipeline's stage or one that is alone, and nothing else of
+ * the model. The caller disposes it.
+ */
+export async function loadTokenizer(stage: StageName, options: OpenPartOptions): Promise<LoadedTokenizer> {
   const { device = 'auto', progress } = options;
+  const part = await findVQGAN(stage, options);
   const [{ createBackend }, { loadImageTokenizer }, { ImageTokenizer }] = await Promise.all([
     import('@muse/backend'),
     import('@muse/vqgan'),
@@ -28,10 +30,7 @@ export async function loadTokenizer(options: OpenPartOptions): Promise<LoadedTok
     const images = new ImageTokenizer(vqgan);
     return {
       encodeImage: (image) => images.encodeImage(image),
-      async decodeTokens(tokenIds, grid, stage) {
-        if (stage !== 'base') throw new UsageError(`--stage ${stage}: ${part.name} is a VQGAN alone, of one stage`);
-        return images.decodeTokens(tokenIds, grid);
-      },
+      decodeTokens: (tokenIds, grid) => images.decodeTokens(tokenIds, grid),
       async dispose() {
         images.dispose();
         vqgan.dispose();
@@ -42,4 +41,26 @@ export async function loadTokenizer(options: OpenPartOptions): Promise<LoadedTok
     await backend.dispose();
     throw error;
   }
+}
+
+async function findVQGAN(stage: StageName, options: OpenPartOptions): Promise<ModelComponent> {
+  const { model = defaultModel, signal } = options;
+  const { folder, part } = await openPart(options);
+  if (part) {
+    if (stage !== 'base') throw new UsageError(`--stage ${stage}: ${part.name} is a VQGAN alone, of one stage`);
+    return part;
+  }
+  const [{ openModelFolder }, { resolveModelFolder }] = await Promise.all([
+    import('@muse/checkpoint'),
+    import('@muse/muse/node'),
+  ]);
+  const found = { ...sourceOptions(options), signal, resolveFrom: import.meta.url };
+  const { index, component } = await openModelFolder(folder ?? (await resolveModelFolder(model, found)));
+  return component(componentOf(stage, index));
+}
+
+function componentOf(stage: StageName, { format, name, superResSampling }: ModelIndex): string {
+  if (stage === 'base') return format === 'diffusers' ? 'vqvae' : 'vqgan';
+  if (superResSampling) return 'super_res_vqgan';
+  throw new UsageError(`--stage ${stage}: expected a model with a super-resolution stage, got ${name}, without one`);
 }
