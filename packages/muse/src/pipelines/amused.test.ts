@@ -95,6 +95,31 @@ describeBackends('aMUSEd', (running) => {
     expectSamePicture(result.picture, picture('img2img'));
     for (const part of [base, conditioner, parts.textEncoder, parts.transformer, parts.vqgan]) part.dispose();
   });
+
+  it('makes the image of a seed with the same bytes alone, and at any place among others', async () => {
+    const muse = await load(running(), 'amused-tiny');
+    const { prompt } = greedy;
+    const options = { prompt, numSteps: 2, guidanceScale: 1 } as const; // all at random, as by default
+    const [image, mask] = [picture('input'), maskFromRgba(picture('mask'))];
+    const generate = (seed: number, count: number) =>
+      muse.generate({ ...options, guidanceScale: 2, seed, count, batchSize: count });
+    const vary = (seed: number, count: number) => muse.variations({ ...options, image, strength: 0.5, seed, count });
+    for (const make of [generate, vary]) {
+      const [alone] = await make(31, 1);
+      const three = await make(30, 3);
+      const two = await make(31, 2);
+      expect(three.map(({ seed }) => seed)).toEqual([30, 31, 32]);
+      expect(three[1]).toEqual(alone);
+      expect(two).toEqual(three.slice(1));
+      expect(new Set(three.map(({ data }) => data.join())).size).toBe(3);
+    }
+    // One image a call: what was painted before it must not show.
+    const inpaint = (seed: number) => muse.inpaint({ ...options, image, mask, seed });
+    const [alone, other, again] = [await inpaint(31), await inpaint(30), await inpaint(31)];
+    expect(again).toEqual(alone);
+    expect(other.data).not.toEqual(alone.data);
+    await muse.dispose();
+  }, 300_000); // 15 images: slow on the plain device
 });
 
 describe('aMUSEd', () => {
