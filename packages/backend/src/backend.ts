@@ -64,7 +64,13 @@ export interface Backend {
    * A tensor f32 from the bytes of a file, where the device widens them faster than JavaScript (tensorflow); absent elsewhere.
    *
    * @param bytes little-endian floats of `dtype`, row-major, of 16 bits an even number; the caller's again afterwards
+   * @param order of the axes in the result, as in `tf.transpose`; default as they are
    */
-  widenFloats?(bytes: Uint8Array, dtype: 'f32' | 'f16' | 'bf16', shape: readonly number[]): Tf.Tensor;
+  widenFloats?(
+    bytes: Uint8Array,
+    dtype: 'f32' | 'f16' | 'bf16',
+    shape: readonly number[],
+    order?: readonly number[],
+  ): Tf.Tensor;
   dispose(): Promise<void>;
 }

@@ -26,9 +26,10 @@ export interface Checkpoint {
   /**
    * A tensor's bytes as they stand in the file. Absent, or nothing, where its values are not the file's own.
    *
-   * @param into of the tensor's size: may take the bytes, and is then the result
+   * @param into of the tensor's size, or of a part's: may take the bytes, and is then the result
+   * @param start of the part, in bytes. Default 0
    */
-  readBytes?(name: string, into?: Uint8Array): Promise<Uint8Array> | undefined;
+  readBytes?(name: string, into?: Uint8Array, start?: number): Promise<Uint8Array> | undefined;
   close(): Promise<void>;
 }
 
@@ -77,9 +78,9 @@ async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
       const { dtype, shape, sizeBytes, offset } = entry(name);
       return { dtype, shape, data: decodeTensor(dtype, await readExactly(source, offset, sizeBytes)) };
     },
-    async readBytes(name, into) {
+    async readBytes(name, into, start = 0) {
       const { sizeBytes, offset } = entry(name);
-      return readExactly(source, offset, sizeBytes, into);
+      return readExactly(source, offset + start, into?.length ?? sizeBytes, into);
     },
     async readRows(name, start, count, into) {
       const { dtype, shape, sizeBytes, offset } = entry(name);

@@ -188,6 +188,19 @@ test('large tensors have the same values on tensorflow, which widens them itself
         tf.dispose([expected, parameters.get('w')!]);
       }
     }
+    // Too large for one read.
+    const sides = [4098, 2053];
+    const many = Float32Array.from({ length: 4098 * 2053 }, (_, i) => ((i % 1021) - 510) / 64);
+    const inPieces = await opened({ w: { dtype: 'F16', shape: sides, data: many } });
+    for (const layout of ['none', 'linear'] as const) {
+      const parameters = await loadParameters(tensorflow, inPieces, [spec('w', sides, layout)]);
+      const w = parameters.get('w')!;
+      expect(w.shape).toEqual(layout === 'linear' ? [2053, 4098] : sides);
+      const got = await w.data();
+      const at = (i: number) => (layout === 'linear' ? (i % 2053) * 4098 + Math.floor(i / 2053) : i);
+      expect(many.findIndex((value, i) => value !== got[at(i)])).toBe(-1);
+      w.dispose();
+    }
     // Finite, but their sum is not.
     const large = await opened({ w: { dtype: 'F32', shape, data: new Float32Array(data.length).fill(3e38) } });
     const loaded = await loadParameters(tensorflow, large, [spec('w', shape)]);

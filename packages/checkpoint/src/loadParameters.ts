@@ -59,6 +59,8 @@ type FloatOptions = Pick<ReadFloatsOptions, 'label' | 'allowNonFinite'>;
 
 /** Below this a tensor is read together with its neighbours. */
 const LARGE_VALUES = 2 ** 16;
+/** What is read at once of a tensor that the device widens: it stays in memory until the engine collects it. */
+const PIECE_BYTES = 2 ** 24;
 const deviceDtypes = { F32: 'f32', F16: 'f16', BF16: 'bf16' } as const;
 
 /** Large tensors, where the device takes a file's bytes as they are. */
@@ -69,22 +71,17 @@ async function widenOnDevice(
   loaded: Parameters,
   options: FloatOptions,
 ): Promise<void> {
-  const { tf, widenFloats } = backend;
-  if (!widenFloats) return;
+  const { tf } = backend;
+  if (!backend.widenFloats) return;
   const byName = new Map(specs.map((spec) => [spec.name, spec]));
   const inFileOrder = checkpoint.names.flatMap((name) => byName.get(name) ?? []);
   const large = inFileOrder.filter(({ shape }) => elementCount(shape) >= LARGE_VALUES && elementCount(shape) % 2 === 0);
   const largest = large.reduce((most, spec) => Math.max(most, checkpoint.info(spec.name).sizeBytes), 0);
-  const memory = new Uint8Array(largest); // one for all: what the engine would free in its own time adds up
+  // One for all: what the engine would free in its own time adds up.
+  const memory = new Uint8Array(Math.min(largest, PIECE_BYTES));
   for (const spec of large) {
-    const bytes = await checkpoint.readBytes?.(spec.name, memory.subarray(0, checkpoint.info(spec.name).sizeBytes));
-    if (!bytes) continue;
-    const dtype = deviceDtypes[checkpoint.info(spec.name).dtype as keyof typeof deviceDtypes];
-    const tensor = tf.tidy(() => {
-      const values = widenFloats(bytes, dtype, spec.shape);
-      const axes = toMemoryPermutation(spec.layout);
-      return axes ? tf.transpose(values, axes) : values;
-    });
+    const tensor = await widenPieces(backend, checkpoint, spec, memory);
+    if (!tensor) continue;
     loaded.set(spec.name, tensor);
     if (options.allowNonFinite) continue;
     // A NaN or an infinity stays in a sum.
@@ -92,6 +89,42 @@ async function widenOnDevice(
     if (Number.isFinite(sum)) continue;
     // To say which and where; a sum of large values may be too large by itself.
     for await (const _ of readFloats(checkpoint, [spec.name], options));
+  }
+}
+
+/**
+ * A tensor of the file's bytes, by as many at once as there is memory for.
+ *
+ * @returns f32 in memory layout, the caller's; nothing where the values are not the file's own
+ */
+async function widenPieces(
+  { tf, widenFloats }: Backend,
+  checkpoint: Checkpoint,
+  { name, shape, layout }: ParameterSpec,
+  memory: Uint8Array,
+): Promise<Tensor | undefined> {
+  const { dtype, sizeBytes } = checkpoint.info(name);
+  const type = deviceDtypes[dtype as keyof typeof deviceDtypes];
+  const axes = toMemoryPermutation(layout);
+  if (sizeBytes <= memory.length) {
+    const bytes = await checkpoint.readBytes?.(name, memory.subarray(0, sizeBytes));
+    return bytes && widenFloats!(bytes, type, shape, axes);
+  }
+  const sizeOfValue = sizeBytes / elementCount(shape);
+  const pieces: Tensor[] = [];
+  try {
+    for (let start = 0; start < sizeBytes; start += memory.length) {
+      const into = memory.subarray(0, Math.min(memory.length, sizeBytes - start));
+      const bytes = await checkpoint.readBytes?.(name, into, start);
+      if (!bytes) return undefined;
+      pieces.push(widenFloats!(bytes, type, [bytes.length / sizeOfValue]));
+    }
+    return tf.tidy(() => {
+      const values = tf.reshape(tf.concat(pieces), [...shape]);
+      return axes ? tf.transpose(values, axes) : values;
+    });
+  } finally {
+    tf.dispose(pieces);
   }
 }
 

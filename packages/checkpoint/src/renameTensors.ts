@@ -30,7 +30,7 @@ export function renameTensors(checkpoint: Checkpoint, rename: (name: string) => 
     metadata: checkpoint.metadata,
     info: (name) => checkpoint.info(originalOf(name)),
     read: async (name) => checkpoint.read(originalOf(name)),
-    readBytes: (name, into) => checkpoint.readBytes?.(originalOf(name), into),
+    readBytes: (name, into, start) => checkpoint.readBytes?.(originalOf(name), into, start),
     readRows: async (name, start, count, into) => checkpoint.readRows(originalOf(name), start, count, into),
     close: () => checkpoint.close(),
   };

@@ -42,7 +42,7 @@ export async function openShards(
     metadata: Object.fromEntries([...shards.values()].flatMap((shard) => Object.entries(shard.metadata))),
     info: (tensor) => shardOf(tensor).info(tensor),
     read: async (tensor) => shardOf(tensor).read(tensor),
-    readBytes: (tensor, into) => shardOf(tensor).readBytes?.(tensor, into),
+    readBytes: (tensor, into, start) => shardOf(tensor).readBytes?.(tensor, into, start),
     readRows: async (tensor, start, count, into) => shardOf(tensor).readRows(tensor, start, count, into),
     close,
   };

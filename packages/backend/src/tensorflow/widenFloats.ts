@@ -1,10 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
-import { cast, runOp, TfDataType } from './eager.js';
+import { type Attribute, cast, runOp, TfDataType } from './eager.js';
 
 const types = { f32: TfDataType.float32, f16: TfDataType.half, bf16: TfDataType.bfloat16 } as const;
 
 /** @see Backend.widenFloats */
-export function widenFloats(bytes: Uint8Array, dtype: keyof typeof types, shape: readonly number[]): tf.Tensor {
+export function widenFloats(
+  bytes: Uint8Array,
+  dtype: keyof typeof types,
+  shape: readonly number[],
+  order?: readonly number[],
+): tf.Tensor {
   const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   const type = types[dtype];
   return tf.tidy(() => {
@@ -15,6 +20,20 @@ export function widenFloats(bytes: Uint8Array, dtype: keyof typeof types, shape:
       ['type', 'TYPE', type],
     ] as const;
     const floats = runOp('Bitcast', attributes, [words]); // [N], of 16 bits [N/2, 2]
-    return tf.reshape(dtype === 'f32' ? floats : cast(floats, type, TfDataType.float32), [...shape]);
+    words.dispose();
+    // Transposed before they are widened: so what lies beside the result is half as large.
+    const values = order ? transpose(floats, type, shape, order) : floats;
+    const widened = dtype === 'f32' ? values : cast(values, type, TfDataType.float32);
+    return order ? widened : tf.reshape(widened, [...shape]);
   });
+}
+
+/** Of any type of floats; tfjs's own takes all for f32. */
+function transpose(x: tf.Tensor, type: TfDataType, shape: readonly number[], order: readonly number[]): tf.Tensor {
+  const int = (name: string): Attribute => [name, 'TYPE', TfDataType.int32];
+  const ordered = runOp('Reshape', [['T', 'TYPE', type], int('Tshape')], [x, tf.tensor1d([...shape], 'int32')]);
+  x.dispose();
+  const y = runOp('Transpose', [['T', 'TYPE', type], int('Tperm')], [ordered, tf.tensor1d([...order], 'int32')]);
+  ordered.dispose();
+  return y;
 }

@@ -53,7 +53,8 @@ export function adaptTensors(
       return { ...info, shape: adapted(name) ?? info.shape };
     },
     read,
-    readBytes: (name, into) => (supplied.has(name) || adapted(name) ? undefined : checkpoint.readBytes?.(name, into)),
+    readBytes: (name, into, start) =>
+      supplied.has(name) || adapted(name) ? undefined : checkpoint.readBytes?.(name, into, start),
     async readRows(name, start, count, into) {
       const values = supplied.get(name);
       const shape = values ? wanted.get(name)!.shape : adapted(name);
