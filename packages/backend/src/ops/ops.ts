@@ -118,7 +118,7 @@ export interface ComposedOps {
 
   /**
    * Uniform numbers in (0, 1] of Philox streams: those of `uniform` at f32, to the bit. Made on the device on webgpu; elsewhere the host
-   * makes them, and reads the streams for it.
+   * makes them and reads the streams for it, which plans on tensorflow refuse.
    *
    * @param streams i32 [R, 4], of `streamWords`
    * @returns f32 [R, length]
