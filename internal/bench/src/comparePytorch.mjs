@@ -71,6 +71,7 @@ const names = {
   load: 'load',
   forward: 'UViT forward, both halves of guidance',
   decode: 'VQ decode',
+  'first pipeline': 'the first pipeline of a process, 2 steps',
   pipeline: 'pipeline',
 };
 
