@@ -59,6 +59,7 @@ export async function readDiffusersIndex(folder: FolderSource, json: unknown): P
   const scheduler = await readConfig(folder, 'scheduler');
   const transformer = await readConfig(folder, 'transformer');
   const vqvae = await readConfig(folder, 'vqvae');
+  if (scheduler.has('_class_name')) scheduler.oneOf('_class_name', amusedClasses.scheduler!);
   checkMaskToken(scheduler, transformer);
   const maskSchedule = scheduler.has('masking_schedule')
     ? scheduler.oneOf('masking_schedule', maskingSchedules)

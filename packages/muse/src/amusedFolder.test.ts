@@ -88,6 +88,12 @@ describe('a broken aMUSEd folder', () => {
       () => editJson('model_index.json', { scheduler: ['diffusers', 'DDIMScheduler'] }),
     ],
     [
+      'a scheduler whose own file names another',
+      ConfigError,
+      'scheduler/scheduler_config.json: expected _class_name to be one of AmusedScheduler, got "DDIMScheduler"',
+      () => editJson('scheduler/scheduler_config.json', { _class_name: 'DDIMScheduler' }),
+    ],
+    [
       'an unknown masking schedule',
       ConfigError,
       'scheduler/scheduler_config.json: expected masking_schedule to be one of cosine, linear, got "cubic"',
