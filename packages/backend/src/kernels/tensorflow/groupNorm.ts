@@ -15,7 +15,8 @@ export const groupNorm: BasicOps['groupNorm'] = (x, weight, bias, numGroups, eps
   }
   return tf.tidy(() => {
     const none = tf.zeros([0]);
-    const [, means, corrected] = batchNorm([x, weight, bias, none, none], epsilon, true) as [tf.Tensor, ...tf.Tensor[]];
+    const [images, means, corrected] = batchNorm([x, weight, bias, none, none], epsilon, true);
+    images!.dispose(); // as large as x, and of no use
     const groups = (perChannel: tf.Tensor) => tf.reshape(perChannel, [numGroups, C / numGroups]);
     const mean = tf.mean(groups(means!), 1, true); // f32 [groups, 1]
     // Of a group: the mean of its channels' variances (what comes back is Bessel's) and of their means' squared distances.
