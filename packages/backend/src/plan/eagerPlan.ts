@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Plan, TensorFunction } from './plan.js';
-import { checkNotDisposed, fitInputs, isTensor } from './planInputs.js';
+import { checkNotDisposed, fitInputs, toTensors } from './planInputs.js';
 
 /**
  * The plan of devices whose commands can't be recorded: it calls the function.
@@ -16,13 +16,9 @@ export function eagerPlan(fn: TensorFunction, examples: readonly tf.Tensor[], ch
     async run(inputs) {
       checkNotDisposed(isDisposed);
       fitInputs(specs, inputs);
-      const outputs = runTidy(() =>
-        fn(
-          ...inputs.map((input, i) =>
-            isTensor(input) ? input : tf.tensor(input, [...specs[i]!.shape], specs[i]!.dtype),
-          ),
-        ),
-      ).map((output) => (inputs.includes(output) ? tf.clone(output) : output));
+      const outputs = runTidy(() => fn(...toTensors(specs, inputs))).map((output) =>
+        inputs.includes(output) ? tf.clone(output) : output,
+      );
       try {
         await checkErrors();
       } catch (error) {

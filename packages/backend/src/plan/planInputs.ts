@@ -1,4 +1,4 @@
-import type { DataType, Tensor, TypedArray } from '@tensorflow/tfjs';
+import { type DataType, type Tensor, type TypedArray, tensor } from '@tensorflow/tfjs';
 import { MuseError, ShapeError } from '../errors.js';
 import type { PlanInput } from './plan.js';
 
@@ -12,6 +12,11 @@ const place = { package: 'backend', in: 'Plan.run' } as const;
 
 export function isTensor(input: PlanInput): input is Tensor {
   return !ArrayBuffer.isView(input);
+}
+
+/** The inputs as tensors: new ones, for `tf.tidy` to free, where they are values. */
+export function toTensors(specs: readonly InputSpec[], inputs: readonly PlanInput[]): Tensor[] {
+  return inputs.map((input, i) => (isTensor(input) ? input : tensor(input, [...specs[i]!.shape], specs[i]!.dtype)));
 }
 
 /** @throws MuseError */

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { ShapeError } from '../errors.js';
 import type { Plan, TensorFunction } from './plan.js';
-import { checkNotDisposed, fitInputs, isTensor } from './planInputs.js';
+import { checkNotDisposed, fitInputs, toTensors } from './planInputs.js';
 import type { TfjsWebgpu } from './tfjsWebgpu.js';
 import type { MetProducts, TileTuner } from './tileTuner.js';
 import { verifiedReplay, withErrors } from './verifiedReplay.js';
@@ -40,12 +40,7 @@ export async function webgpuPlan(
     async run(inputs) {
       checkNotDisposed(isDisposed);
       if (!fitInputs(replay.specs, inputs)) {
-        const specs = replay.specs;
-        const given = tf.tidy(() =>
-          inputs.map((input, i) =>
-            isTensor(input) ? tf.clone(input) : tf.tensor(input, specs[i]!.shape, specs[i]!.dtype),
-          ),
-        );
+        const given = tf.tidy(() => toTensors(replay.specs, inputs).map((input) => tf.clone(input)));
         const next = await tunedReplay(backend, fn, given, tuner).finally(() => tf.dispose(given));
         if (isDisposed) next.dispose();
         checkNotDisposed(isDisposed);

@@ -1,7 +1,7 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { runTidy } from '../plan/eagerPlan.js';
 import type { Plan, TensorFunction } from '../plan/plan.js';
-import { checkNotDisposed, fitInputs, isTensor } from '../plan/planInputs.js';
+import { checkNotDisposed, fitInputs, toTensors } from '../plan/planInputs.js';
 import { TensorflowGraph, type WithFile } from './tensorflowGraph.js';
 
 /**
@@ -18,12 +18,9 @@ export function tensorflowPlan(fn: TensorFunction, examples: readonly tf.Tensor[
 
     async run(inputs) {
       checkNotDisposed(isDisposed);
-      const { specs } = graph;
-      const doFit = fitInputs(specs, inputs);
+      const doFit = fitInputs(graph.specs, inputs);
       return runTidy(() => {
-        const given = inputs.map((input, i) => {
-          return isTensor(input) ? input : tf.tensor(input, [...specs[i]!.shape], specs[i]!.dtype);
-        });
+        const given = toTensors(graph.specs, inputs);
         if (!doFit) {
           const next = new TensorflowGraph(fn, given, withFile);
           graph.dispose();
