@@ -51,7 +51,6 @@ with torch.inference_mode():
     measure("decode", lambda: pipe.vqvae.decode(codes, force_not_quantize=True, shape=shape).sample.clip(0, 1))
 
 
-
 def generate(name: str, num_steps: int) -> None:
     start = time.perf_counter()
     pipe(

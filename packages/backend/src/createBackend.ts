@@ -101,7 +101,7 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
     reason,
     checkErrors: () => device.checkErrors(),
     capture: async (fn, inputs) =>
-      device.capture?.(fn, inputs, backend) ?? eagerPlan(fn, inputs, () => device.checkErrors()),
+      (await device.capture?.(fn, inputs, backend)) ?? eagerPlan(fn, inputs, () => device.checkErrors()),
     packWeight(weight, packed) {
       if (device.packWeight && dtypes.includes(packed)) return device.packWeight(weight, packed);
       const expected = device.packWeight ? `a dtype of the device ${name} (${dtypes.join(', ')})` : 'the device webgpu';

@@ -57,8 +57,12 @@ export interface RunningDevice {
   readonly bfloat16Ops?: BasicOps;
   /** @see Backend.checkErrors */
   checkErrors(): Promise<void>;
-  /** @see Backend.capture; absent where functions are called each time. */
-  capture?(fn: TensorFunction, inputs: readonly Tensor[], backend: Pick<Backend, 'ops' | 'dtype'>): Promise<Plan>;
+  /** @see Backend.capture; absent, or nothing, where functions are called each time. */
+  capture?(
+    fn: TensorFunction,
+    inputs: readonly Tensor[],
+    backend: Pick<Backend, 'ops' | 'dtype'>,
+  ): Promise<Plan | undefined>;
   /** @see Backend.packWeight; absent where weights are f32 only. */
   packWeight?(weight: Tensor, dtype: PackedDtype): Tensor;
   /** @see Backend.widenFloats */

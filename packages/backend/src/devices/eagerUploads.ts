@@ -1,19 +1,11 @@
-/// <reference types="@webgpu/types" />
 import type { BackendValues, DataType } from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { submitPending, type TfjsWebgpu } from '../plan/tfjsWebgpu.js';
 
 /** Smaller tensors wait for their first use, as tfjs has it. */
 const LARGE_BYTES = 2 ** 20;
 /** After so many bytes the GPU is asked to take them: until then an upload has a second copy. */
 const SUBMITTED_BYTES = 64 * 2 ** 20;
-
-/** What tfjs's types leave out. */
-interface Uploader {
-  readonly device: GPUDevice;
-  ensureCommandEncoderReady(): void;
-  endComputePassEncoder(): void;
-  submitQueue(): void;
-}
 
 /**
  * tfjs's backend, but that large tensors go to the GPU as they are made. tfjs keeps their values in the process until a first use, in which
@@ -34,12 +26,11 @@ export function withEagerUploads(Base: typeof WebGPUBackend): typeof WebGPUBacke
 
     #submit(): void {
       this.#waitingBytes = 0;
-      const uploader = this as unknown as Uploader;
-      uploader.ensureCommandEncoderReady();
-      uploader.endComputePassEncoder();
-      uploader.submitQueue();
+      const backend = this as unknown as TfjsWebgpu;
+      backend.ensureCommandEncoderReady(); // an upload may have gone past it: an empty submission hands that in
+      submitPending(backend);
       // Whoever waits for it makes the implementation look what it can free.
-      void uploader.device.queue.onSubmittedWorkDone();
+      void backend.device.queue.onSubmittedWorkDone();
     }
   };
 }

@@ -1,7 +1,6 @@
 import { UnsupportedBackendError } from '../errors.js';
 import { fixTensorflowKernels } from '../kernels/tensorflow/fixTensorflowKernels.js';
 import { tensorflowComposedOps, tensorflowOps } from '../kernels/tensorflow/tensorflowOps.js';
-import { eagerPlan } from '../plan/eagerPlan.js';
 import { bfloat16Ops } from '../tensorflow/bfloat16Ops.js';
 import { doGraphsRepeat } from '../tensorflow/doGraphsRepeat.js';
 import { tensorflowPlan } from '../tensorflow/tensorflowPlan.js';
@@ -53,9 +52,7 @@ export const tensorflowDevice: Device = {
 
 const capture: RunningDevice['capture'] = async (fn, inputs, backend) => {
   const { withFile } = platform;
-  return doGraphsRepeat(backend, withFile)
-    ? tensorflowPlan(fn, inputs, withFile)
-    : eagerPlan(fn, inputs, async () => {});
+  return doGraphsRepeat(backend, withFile) ? tensorflowPlan(fn, inputs, withFile) : undefined;
 };
 
 function describeLibrary({ version, isGpu, numThreads }: TensorflowLibrary): string {

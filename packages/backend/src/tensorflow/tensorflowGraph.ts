@@ -13,9 +13,14 @@ export type WithFile = Platform['withFile'];
 export class TensorflowGraph {
   readonly specs: readonly InputSpec[];
   readonly #backend = nodeBackend();
-  readonly #recording: Recording;
+  readonly #kept: Recording['kept'];
   readonly #outputs: readonly InputSpec[];
+  /** What is fed, inputs first, and what is fetched, as the binding takes it. */
+  readonly #inputNames: string;
+  readonly #outputNames: string;
   readonly #withFile: WithFile;
+  /** Until they are loaded. */
+  #nodes: Recording['nodes'];
   /** What the recorded call was given and what it gave, until the first run. */
   #first: { readonly dataIds: readonly object[]; readonly results: readonly tf.Tensor[] } | undefined;
   #session: number | undefined;
@@ -25,8 +30,12 @@ export class TensorflowGraph {
     this.specs = examples.map(toSpec);
     const inputs = examples.map(withOwnData);
     try {
-      this.#recording = recordOps(inputs, () => runTidy(() => fn(...inputs)));
-      const { results } = this.#recording;
+      const recording = recordOps(inputs, () => runTidy(() => fn(...inputs)));
+      const { results, kept } = recording;
+      this.#kept = kept;
+      this.#nodes = recording.nodes;
+      this.#inputNames = [...recording.inputs, ...kept.map(({ name }) => name)].join();
+      this.#outputNames = recording.outputs.join();
       this.#outputs = results.map(toSpec);
       this.#first = {
         dataIds: examples.map(({ dataId }) => dataId),
@@ -48,23 +57,23 @@ export class TensorflowGraph {
       tf.dispose([...first.results]);
       if (isSame) return results;
     }
-    const { inputs: inputNames, kept, outputs } = this.#recording;
-    const ids = [...this.#backend.getInputTensorIds([...inputs]), ...kept.map(({ id }) => id)];
-    const names = [...inputNames, ...kept.map(({ name }) => name)];
+    const { binding } = this.#backend;
+    const ids = [...this.#backend.getInputTensorIds([...inputs]), ...this.#kept.map(({ id }) => id)];
     this.#session ??= this.#load();
-    const handles = this.#backend.binding.runSavedModel(this.#session, ids, names.join(), outputs.join());
+    const handles = binding.runSavedModel(this.#session, ids, this.#inputNames, this.#outputNames);
     return handles.map((handle, i) => toTensor(handle, this.#outputs[i]!.dtype));
   }
 
   dispose(): void {
-    releaseKept(this.#backend, this.#recording.kept);
+    releaseKept(this.#backend, this.#kept);
     if (this.#first) tf.dispose([...this.#first.results]);
     if (this.#session !== undefined) this.#backend.binding.deleteSavedModel(this.#session);
   }
 
   #load(): number {
     const { binding } = this.#backend;
-    const bytes = encodeSavedModel(this.#recording.nodes);
+    const bytes = encodeSavedModel(this.#nodes);
+    this.#nodes = [];
     return this.#withFile(SAVED_MODEL_FILE, bytes, (folder) => binding.loadSavedModel(folder, SAVED_MODEL_TAG));
   }
 }

@@ -9,7 +9,6 @@ export function checkedGather(original: tf.KernelFunc | undefined): tf.KernelFun
     const { axis, batchDims } = call.attrs as unknown as { axis: number; batchDims: number };
     tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, axis, batchDims); // throws where they don't fit
     const axisTensor = tf.scalar(axis, 'int32');
-    nodeBackend().getInputTensorIds([x, indices]);
     const y = runOp(
       'GatherV2',
       [
