@@ -75,8 +75,12 @@ async function widenOnDevice(
   if (!backend.widenFloats) return;
   const byName = new Map(specs.map((spec) => [spec.name, spec]));
   const inFileOrder = checkpoint.names.flatMap((name) => byName.get(name) ?? []);
-  const large = inFileOrder.filter(({ shape }) => elementCount(shape) >= LARGE_VALUES && elementCount(shape) % 2 === 0);
-  const largest = large.reduce((most, spec) => Math.max(most, checkpoint.info(spec.name).sizeBytes), 0);
+  // The largest first: the place of its intermediate results is filled by smaller tensors. TensorFlow's allocator gives a free
+  // piece of up to twice the size whole, so that in another order a tenth of the memory is lost in such pieces.
+  const large = inFileOrder
+    .filter(({ shape }) => elementCount(shape) >= LARGE_VALUES && elementCount(shape) % 2 === 0)
+    .sort((a, b) => elementCount(b.shape) - elementCount(a.shape));
+  const largest = large[0] ? checkpoint.info(large[0].name).sizeBytes : 0;
   // One for all: what the engine would free in its own time adds up.
   const memory = new Uint8Array(Math.min(largest, PIECE_BYTES));
   for (const spec of large) {

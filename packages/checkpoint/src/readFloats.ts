@@ -37,19 +37,21 @@ export async function* readFloats(
   names: readonly string[],
   { into, label = checkpoint.name, allowNonFinite = false }: ReadFloatsOptions = {},
 ): AsyncGenerator<FloatRows> {
+  const chunks = [...chunksOf(checkpoint, names)];
+  const largest = chunks.reduce((most, { count, width }) => Math.max(most, count * width), 0);
   // Two take turns: one is worked on while the other is filled.
   const scratch = [new Float32Array(0), new Float32Array(0)];
   const read = async ({ name, start, count, width, isLast }: Chunk, turn: number): Promise<FloatRows> => {
     const size = count * width;
     const whole = into?.(name);
-    if (!whole && scratch[turn]!.length < size) scratch[turn] = new Float32Array(Math.max(size, CHUNK_VALUES));
+    if (!whole && scratch[turn]!.length < size) scratch[turn] = new Float32Array(largest);
     const values = whole ? whole.subarray(start * width, start * width + size) : scratch[turn]!.subarray(0, size);
     if (checkpoint.info(name).shape.length > 0) await checkpoint.readRows(name, start, count, values);
     else values.set((await checkpoint.read(name)).data as Float32Array);
     if (!allowNonFinite) checkFinite(`${label}: `, name, values, start * width, checkpoint.info(name).shape);
     return { name, start, count, isLast, values };
   };
-  yield* readAhead(chunksOf(checkpoint, names), (chunk, index) => read(chunk, index % 2));
+  yield* readAhead(chunks, (chunk, index) => read(chunk, index % 2));
 }
 
 interface Chunk extends Omit<FloatRows, 'values'> {
