@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { folderFiles, type HubServer, startHubServer } from '@muse/hub-server';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeWorkplace, type RunOptions, runMuse, type Workplace } from './runMuse.js';
@@ -96,6 +97,22 @@ describe('a model of the hub', () => {
     await run(['encode-image', 'small.png', '--model', 'muse/tiny', '--device', 'wasm']);
     const weights = server.requests.map(({ url }) => /\/(\w+)\/model\.safetensors/.exec(url)?.[1]);
     expect(weights.filter((name) => name !== undefined)).toEqual(['vqgan']);
+  });
+
+  it('that is too large for wasm is refused with its size before its weights are downloaded', async () => {
+    const model = await folderFiles(fileURLToPath(new URL('../../../packages/model-emoji/model', import.meta.url)));
+    const index = JSON.parse(new TextDecoder().decode(model.get('model_index.json')));
+    const pixels = new TextEncoder().encode(JSON.stringify({ ...index, superResImageSize: [1024, 1024] }));
+    const large = await startHubServer({ 'muse/large': { files: new Map([...model, ['model_index.json', pixels]]) } });
+    const args = ['generate', 'a cat', '--model', 'muse/large', '--device', 'wasm'];
+    const { code, stdout, stderr } = await run(args, { env: { HF_ENDPOINT: large.url } });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr.trim().split('\n').at(-1)).toMatch(
+      /^muse: .*expected a model that takes at most 4\.29 GB on the device wasm, got one of 4\.\d\d GB/,
+    );
+    const fetched = large.requests.filter(({ isCdn }) => isCdn);
+    expect(fetched.map(({ range }) => range)).toEqual(Array(5).fill('bytes=0-131071'));
+    await large.close();
   });
 
   it('is downloaded, listed, verified and removed', async () => {

@@ -25,6 +25,11 @@ export interface FolderSource {
   readonly variant?: string;
   /** Of a model on the hub: the commit that all its files are of. */
   readonly commit?: string;
+  /**
+   * The same files, to look into, where opening one of this folder would download it: of a file that is not here yet only what
+   * is read is fetched, and nothing of it is kept.
+   */
+  readonly headers?: FolderSource;
 }
 
 /** A relative path inside a folder: no empty parts, no `.` or `..`, no backslash. */

@@ -9,6 +9,7 @@ export {
   type HubFolderOptions,
   hubFolder,
 } from './hub/hubFolder.js';
+export { peekFile } from './hub/peekFile.js';
 export type { HubProgress } from './hub/progress.js';
 export { urlFolder } from './hub/urlFolder.js';
 export { variantFolder } from './hub/variantFolder.js';

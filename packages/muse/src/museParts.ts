@@ -110,15 +110,9 @@ const hasSuperRes = (index: ModelIndex) => index.superResSampling !== undefined;
  * Loads all parts of a model folder, one tensor at a time. The caller disposes them; if it fails or is aborted,
  * nothing is left.
  *
- * @param headers the same folder, to read the weights' headers from before they are loaded, where `source` would fetch all of
- *   a file for that
  * @throws WeightError, ConfigError for a folder that can't be used; UnsupportedBackendError for a device that can't be had
  */
-export async function loadMuseParts(
-  source: FolderSource,
-  options: LoadOptions = {},
-  headers: FolderSource = source,
-): Promise<MuseParts> {
+export async function loadMuseParts(source: FolderSource, options: LoadOptions = {}): Promise<MuseParts> {
   const { device = 'auto', onProgress, signal } = options;
   signal?.throwIfAborted();
   if (options.dtype !== undefined) checkDtype(options.dtype);
@@ -143,7 +137,10 @@ export async function loadMuseParts(
     const dtype = options.backend ? dtypeOn(backend, options.dtype) : backend.dtype;
     // Headers are no progress; nor is what a streamed text encoder reads for a prompt, long after loading.
     const unwatched = await openModelFolder(source, { variant: options.variant });
-    const looked = headers === source ? unwatched : await openModelFolder(headers, { variant: options.variant });
+    // WebAssembly's memory is planned by the headers of all files: what does not fit is not worth a download.
+    const { headers } = source;
+    const looksInto = backend.name === 'wasm' && headers !== undefined;
+    const looked = looksInto ? await openModelFolder(headers, { variant: options.variant }) : unwatched;
     const textEncoder = await planMemory(looked, backend, options.textEncoder);
     const { promptCache: cache = memoryPromptCache(), onTextProgress } = options;
     const loadText: LoadText = async () => {

@@ -1,7 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { UnsupportedBackendError } from '@muse/backend';
 import { folderFiles, type HubServer, startHubServer } from '@muse/hub-server';
-import { connectMuse, type ModelSource, serveMuse, type WorkerLike, type WorkerLoadOptions } from '@muse/muse/worker';
+import {
+  connectMuse,
+  inspectModel,
+  type ModelSource,
+  serveMuse,
+  type WorkerLike,
+  type WorkerLoadOptions,
+} from '@muse/muse/worker';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { isDeviceLoss, isWorkerLoss, problemOf } from './problems.ts';
 
@@ -83,6 +90,11 @@ it.each<[string, () => unknown]>([
 
 it.each<[title: string, advice: RegExp, action: () => unknown]>([
   ['The model could not be downloaded.', /connection/, () => load('http://127.0.0.1:9/model', { cache: false })],
+  [
+    'The model could not be downloaded.',
+    /connection/,
+    () => inspectModel(workerInThread().worker, 'http://127.0.0.1:9/model', { cache: false }),
+  ],
   [
     'The hub shows no such model.',
     /org\/name/,

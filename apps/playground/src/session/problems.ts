@@ -40,7 +40,7 @@ export function problemOf(error: unknown): Problem {
     const advice = 'Close other pages, make fewer images at a time, or choose a smaller model under Models.';
     return { title: 'There is not enough memory.', advice, detail };
   }
-  if (/are you offline\?|no answer|Failed to fetch|network/i.test(message)) {
+  if (/are you offline\?|no answer|expected an answer of|Failed to fetch|network/i.test(message)) {
     const advice = 'Check the connection and press the button again. What was downloaded before is kept.';
     return { title: 'The model could not be downloaded.', advice, detail };
   }

@@ -5,6 +5,7 @@ import { download } from './download.js';
 import type { HasherFactory } from './hash.js';
 import { HttpClient, HttpError, type HttpOptions } from './httpClient.js';
 import { checkRevision, fetchListing, isRepoId, type ListedFile, type Listing } from './listing.js';
+import { PEEK_BYTES, peekWith } from './peekFile.js';
 import { DEFAULT_CHUNK_BYTES, type FileCache, type PartialFile, type RemoteFile } from './remoteFile.js';
 import { variantFolder } from './variantFolder.js';
 
@@ -46,6 +47,8 @@ export interface HubFolder extends FolderSource {
   readonly files: ReadonlyMap<string, ListedFile>;
 }
 
+type Found = RemoteFile | ByteSource | undefined;
+
 /** The hub that is asked unless another is named. */
 export const HUB_ENDPOINT = 'https://huggingface.co';
 
@@ -82,11 +85,12 @@ export async function openHubFolder(
     const file = files.get(path);
     return file && { path, chunkBytes, ...file, url: `${endpoint}/${id}/resolve/${commit}/${encodePath(path)}` };
   };
-  const folder = fetchingFolder(name, remoteFile, cache.files(commit), (file, partial) =>
+  const folder = fetchingFolder(name, remoteFile, cache.files(commit), client, (file, partial) =>
     download(client, file, partial, { numParallel, hasher }),
   );
   const cached: FolderSource = {
-    ...folder,
+    location: name,
+    has: folder.has,
     async open(path) {
       const file = remoteFile(path);
       const source = file && (await cache.files(commit).open(file));
@@ -120,11 +124,16 @@ export async function openHubFolder(
   }
 }
 
-/** A folder whose files are downloaded when they are opened. */
+/**
+ * A folder whose files are downloaded when they are opened; to look into its large ones, a part of them is enough.
+ *
+ * @param find what is known of a file, or the file itself where that was all there was to ask for
+ */
 export function fetchingFolder(
   location: string,
-  find: (path: string) => RemoteFile | undefined | Promise<RemoteFile | undefined>,
+  find: (path: string) => Found | Promise<Found>,
   cache: FileCache,
+  client: HttpClient,
   fetchFile: (file: RemoteFile, partial: PartialFile) => Promise<void>,
 ): FolderSource {
   /** Two that open a file at once share its download. */
@@ -139,12 +148,13 @@ export function fetchingFolder(
     underWay.set(file.path, started);
     return started;
   };
-  return {
+  const folder: FolderSource = {
     location,
     has: async (path) => (await find(path)) !== undefined,
     async open(path): Promise<ByteSource> {
       const file = await find(path);
       if (!file) throw missingFile(location, path);
+      if ('read' in file) return file;
       const there = await cache.open(file);
       if (there) return there;
       await fetchOnce(file);
@@ -156,6 +166,17 @@ export function fetchingFolder(
       );
     },
   };
+  const headers: FolderSource = {
+    ...folder,
+    async open(path) {
+      const file = await find(path);
+      if (!file || 'read' in file || file.sizeBytes <= PEEK_BYTES) return folder.open(path);
+      const source = (await cache.open(file)) ?? (await peekWith(client, file.url, file.sizeBytes));
+      if (source) return source;
+      throw missingFile(location, path);
+    },
+  };
+  return { ...folder, headers };
 }
 
 function checkEndpoint(endpoint: string): string {

@@ -1,10 +1,10 @@
 import { WeightError } from '@muse/backend';
-import { type FolderSource, isInnerPath, memorySource, missingFile } from '../byteSource.js';
+import { type FolderSource, isInnerPath, memorySource } from '../byteSource.js';
 import { defaultCacheStore, storeFiles } from './cacheStore.js';
 import { download } from './download.js';
 import { HttpClient, HttpError, networkReason } from './httpClient.js';
 import { type DownloadFolderOptions, fetchingFolder } from './hubFolder.js';
-import { readBody } from './readRange.js';
+import { joinPieces, readBody } from './readRange.js';
 import { DEFAULT_CHUNK_BYTES, type FileCache, type RemoteFile } from './remoteFile.js';
 import { variantFolder } from './variantFolder.js';
 
@@ -39,23 +39,14 @@ export function openUrlFolder(url: string, options: DownloadFolderOptions, cache
     base,
     async (path) => {
       const found = await probe(path);
-      return found === 'missing' || 'bytes' in found ? undefined : found;
+      if (found === 'missing') return undefined;
+      return 'bytes' in found ? memorySource(`${base}/${path}`, found.bytes) : found;
     },
     cache,
+    client,
     (file, partial) => download(client, file, partial, { numParallel: options.numParallel }),
   );
-  return variantFolder(
-    {
-      location: base,
-      has: async (path) => (await probe(path)) !== 'missing',
-      async open(path) {
-        const found = await probe(path);
-        if (found === 'missing') throw missingFile(base, path);
-        return 'bytes' in found ? memorySource(`${base}/${path}`, found.bytes) : folder.open(path);
-      },
-    },
-    options.variant,
-  );
+  return variantFolder(folder, options.variant);
 }
 
 /** A file with its size; the bytes themselves where a server tells no size; or none. */
@@ -106,11 +97,5 @@ async function readAll(client: HttpClient, path: string, answer: Response): Prom
     client.options.signal?.throwIfAborted();
     throw client.error(`expected all of ${path}, got ${networkReason(cause)} after ${sizeBytes} bytes`, { cause });
   }
-  const bytes = new Uint8Array(sizeBytes);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+  return joinPieces(pieces);
 }

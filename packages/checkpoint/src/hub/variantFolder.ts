@@ -29,9 +29,11 @@ export function variantFolder(folder: FolderSource, variant: string | undefined)
     if (/-\d{5}-of-\d{5}\.safetensors$/.test(path) || !path.endsWith(weights)) return path;
     return `${path.slice(0, -weights.length)}.${variant}${weights}`;
   };
+  const { location, headers } = folder;
   return {
-    location: folder.location,
+    location,
     variant,
+    ...(headers && { headers: variantFolder(headers, variant) }),
     has: (path) => folder.has(rename(path)),
     open: (path) => folder.open(rename(path)),
   };

@@ -1,8 +1,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { createBackend, WeightError } from '@muse/backend';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { ConfigError, createBackend, WeightError } from '@muse/backend';
+import { folderFiles, startHubServer } from '@muse/hub-server';
 import { writeTinyModel } from '@muse/tiny-model';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Muse } from './index.js';
@@ -50,6 +51,26 @@ describe('fromPretrained under Node', () => {
   ])('says what it looked for: %j', async (source, message) => {
     await expect(load(source)).rejects.toThrow(WeightError);
     await expect(load(source)).rejects.toThrow(message);
+  });
+
+  it('refuses a model of the hub that is too large for wasm by the headers of its weights', async () => {
+    const served = await folderFiles(fileURLToPath(new URL('../../../model-emoji/model', import.meta.url)));
+    const index = JSON.parse(new TextDecoder().decode(served.get('model_index.json')));
+    // As many pixels as leave WebAssembly no room for the weights.
+    const large = new TextEncoder().encode(JSON.stringify({ ...index, superResImageSize: [1024, 1024] }));
+    const hub = await startHubServer({ 'org/large': { files: new Map([...served, ['model_index.json', large]]) } });
+    const refused = Muse.fromPretrained('org/large', {
+      device: 'wasm',
+      endpoint: hub.url,
+      cacheDir: join(folder, 'hub'),
+    });
+    await expect(refused).rejects.toThrow(ConfigError);
+    await expect(refused).rejects.toThrow(
+      /expected a model that takes at most 4\.29 GB on the device wasm, got one of 4\.\d\d GB .*1024 × 1024 pixels/,
+    );
+    const fetched = hub.requests.filter(({ isCdn }) => isCdn);
+    expect(fetched.map(({ range }) => range)).toEqual(Array(5).fill('bytes=0-131071'));
+    await hub.close();
   });
 
   it('says that a folder is no model', async () => {

@@ -19,7 +19,7 @@ export interface CachedFolderOptions {
   readonly signal?: AbortSignal;
 }
 
-export const place = { package: 'muse', in: 'open' };
+const place = { package: 'muse', in: 'open' };
 
 /**
  * A model folder on a web server, any one that serves files. A file is fetched once, whole, and kept in the cache; what
@@ -92,7 +92,7 @@ async function fetchFile(location: string, file: string, options: CachedFolderOp
 }
 
 /** What is thrown for a request without an answer. */
-export function noAnswer(url: string, signal: AbortSignal | undefined, cause: unknown): unknown {
+function noAnswer(url: string, signal: AbortSignal | undefined, cause: unknown): unknown {
   if (signal?.aborted) return signal.reason;
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new WeightError(place, `expected ${url}, got no answer (${reason}): are you offline?`, { cause });

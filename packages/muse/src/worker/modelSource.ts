@@ -5,12 +5,11 @@ import {
   type HubFolderOptions,
   hubFolder,
   memoryCacheStore,
-  variantFolder,
 } from '@muse/checkpoint';
 import type { LoadProgress } from '../progress.js';
 import { cachedFolder, type FileCache } from './cachedFolder.js';
 import { filesFolder, type ModelFile } from './filesFolder.js';
-import { peekHub, peekUrl } from './peekFolder.js';
+import { peekUrl } from './peekFolder.js';
 
 /** A model of the hub. */
 export interface HubSource {
@@ -48,42 +47,21 @@ interface CacheScope {
   readonly caches?: { open(name: string): Promise<CacheStore> };
 }
 
-/** A model's folder, twice. */
-export interface OpenedSource {
-  /** To load from: a file is fetched when it is opened, and kept in the cache. */
-  readonly folder: FolderSource;
-  /** To look into: of weights that are not here yet only what is read is fetched. */
-  readonly headers: FolderSource;
-}
-
-/** The folders of a source; nothing of its weights is fetched before one is asked for it. */
-export async function openSource(source: ModelSource, options: WorkerLoadOptions): Promise<OpenedSource> {
+/** The folder of a source: a file is fetched when it is opened, and kept in the cache; its `headers` are to look into. */
+export async function openSource(source: ModelSource, options: WorkerLoadOptions): Promise<FolderSource> {
   const { cache, onProgress, signal } = options;
   if (typeof source === 'string') {
     const kept = await urlCache(cache);
-    return {
-      folder: cachedFolder(source, { cache: kept, onProgress, signal }),
-      headers: peekUrl(source, { cache: kept, signal }),
-    };
+    const headers = peekUrl(source, { cache: kept, signal });
+    return { ...cachedFolder(source, { cache: kept, onProgress, signal }), headers };
   }
-  if ('files' in source) {
-    const folder = filesFolder(source.name, source.files);
-    return { folder, headers: folder };
-  }
+  if ('files' in source) return filesFolder(source.name, source.files);
   const told: HubFolderOptions['onProgress'] = (progress) => {
     // Retries and the like are for logs.
     if (progress.status === 'fetch') onProgress?.({ ...progress, status: 'progress' });
   };
-  return openHub(source, { cache: await hubCache(cache), onProgress: told, signal });
-}
-
-/** Looked up once, so that both folders are of one commit. */
-async function openHub({ hub, variant, ...source }: HubSource, options: HubFolderOptions): Promise<OpenedSource> {
-  const given = { ...source, ...options };
-  const folder = await hubFolder(hub, given);
-  const kept = await hubFolder(hub, { ...given, offline: true });
-  const headers = peekHub(folder, kept, { ...source, hub, signal: options.signal });
-  return { folder: variantFolder(folder, variant), headers: variantFolder(headers, variant) };
+  const { hub, ...found } = source;
+  return hubFolder(hub, { ...found, cache: await hubCache(cache), onProgress: told, signal });
 }
 
 async function urlCache(name: string | false = 'muse-models'): Promise<FileCache | undefined> {

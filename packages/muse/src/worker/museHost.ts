@@ -70,8 +70,8 @@ export class MuseHost {
         return this.#load(options as LoadCall & { source: ModelSource }, port);
       case 'inspect': {
         const { source, ...rest } = options as LoadCall & { source: ModelSource };
-        const { headers } = await openSource(source, { ...rest, signal: port.signal });
-        return inspectModel(headers);
+        const folder = await openSource(source, { ...rest, signal: port.signal });
+        return inspectModel(folder.headers ?? folder);
       }
       case 'encodeImage':
       case 'decodeTokens': {
@@ -92,14 +92,12 @@ export class MuseHost {
     await this.#dispose();
     const { signal } = port;
     const onProgress = (progress: LoadProgress) => port.post({ event: 'progress', progress });
-    const { folder, headers } = await openSource(source, { ...options, onProgress, signal });
+    const folder = await openSource(source, { ...options, onProgress, signal });
     const { device = 'auto', wasmFolder } = options;
     const backend = await createBackend({ device, wasmFolder });
     const watch = watchAttention(backend);
     try {
-      // WebAssembly's memory is planned by the headers of all files: what does not fit is not worth a download.
-      const looked = backend.name === 'wasm' ? headers : folder;
-      const parts = await loadMuseParts(folder, { backend: watch.backend, onProgress, signal }, looked);
+      const parts = await loadMuseParts(folder, { backend: watch.backend, onProgress, signal });
       this.#loaded = { muse: createMuse(parts), parts, watch, backend };
     } catch (error) {
       await backend.dispose();

@@ -258,10 +258,10 @@ describe('files of a URL', () => {
     await remote.dispose();
     // 2³⁰ codes: the header says so, and no byte of them is needed to refuse the model.
     const header = JSON.stringify({ codes: { dtype: 'F16', shape: [2 ** 30], data_offsets: [0, 2 ** 31] } });
-    const bytes = new Uint8Array(8 + header.length);
+    const bytes = new Uint8Array(128 * 1024);
     new DataView(bytes.buffer).setUint32(0, header.length, true);
     bytes.set(new TextEncoder().encode(header), 8);
-    const range = `bytes 0-${bytes.length - 1}/${bytes.length + 2 ** 31}`;
+    const range = `bytes 0-${bytes.length - 1}/${8 + header.length + 2 ** 31}`;
     const large = await withServer(async (path) =>
       path.endsWith('vqgan/model.safetensors')
         ? new Response(bytes, { status: 206, headers: { 'Content-Range': range } })
@@ -283,7 +283,7 @@ describe('files of a URL', () => {
       return isFirst ? new Response(null, { status: 404 }) : serve(path.replace('diffusion_pytorch_', ''));
     });
     const load = () => connectMuse(worker, 'http://models/tiny', { device: 'wasm' });
-    await expect(load()).rejects.toThrow(`${first}, got no answer (Failed to fetch)`);
+    await expect(load()).rejects.toThrow(`${first}: expected an answer of models, got Failed to fetch`);
     network = 'works';
     const remote = await load();
     const [image] = await remote.generate({ prompt, seed: 1 });
