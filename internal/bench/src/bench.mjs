@@ -4,23 +4,27 @@
 // pnpm bench --compare [--device name]… [--rounds 5] [--baseline file]: the ops alone, beside internal/bench/baseline.json; exit
 // code 1 where more is lost than noise explains. --save-baseline makes that file, on a machine that does nothing else.
 //
+// pnpm bench --op name… [--device name]… [--rounds 5]: these ops alone, each round's ratio, with the load of the machine; adds to
+// no file.
+//
 // pnpm bench --with-pytorch [--device tensorflow] [--dtype f32]… [--batch 1]… [--steps 12] [--python path]: aMUSEd-256 at its
 // full size beside diffusers, in a virtual environment that it makes, or in the given Python.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeDevices } from '@muse/backend';
 import { install, root } from '../../../scripts/install.mjs';
 import { compareWithBaseline, saveBaseline } from './compareBaseline.mjs';
 import { comparePytorch, pytorchTable } from './comparePytorch.mjs';
-import { measureDevice } from './measureDevice.mjs';
-import { deviceTables } from './tables.mjs';
+import { measureDevice, measureRounds } from './measureDevice.mjs';
+import { deviceTables, roundsTable } from './tables.mjs';
 
 const { values } = parseArgs({
   options: {
     device: { type: 'string', multiple: true },
     rounds: { type: 'string' },
+    op: { type: 'string', multiple: true },
     compare: { type: 'boolean', default: false },
     'save-baseline': { type: 'boolean', default: false },
     baseline: { type: 'string', default: join(root, 'internal/bench/baseline.json') },
@@ -41,14 +45,15 @@ const report = {
 };
 const rounds = Number(values.rounds ?? 2);
 let exitCode = 0;
-if (values['with-pytorch']) await benchPytorch();
+if (values.op) await benchOps(values.op);
+else if (values['with-pytorch']) await benchPytorch();
 else if (values.compare) exitCode = await compareWithBaseline(values, report.machine);
 else if (values['save-baseline']) exitCode = await saveBaseline(values, report.machine);
 else await benchDevices();
 process.exit(exitCode);
 
 async function benchDevices() {
-  const found = (await describeDevices()).filter(({ isAvailable }) => isAvailable);
+  const found = await availableDevices();
   for (const device of values.device ?? found.map(({ name }) => name)) {
     const description = found.find(({ name }) => name === device)?.detail;
     if (!description) throw new Error(`[bench] expected a device that is there, got ${device}`);
@@ -56,6 +61,19 @@ async function benchDevices() {
   }
   addTo(values.output, report);
   print(report.machine, ...Object.entries(report.devices).map(([device, entry]) => deviceTables(device, entry)));
+}
+
+async function benchOps(names) {
+  for (const device of values.device ?? (await availableDevices()).map(({ name }) => name)) {
+    const before = loadavg()[0];
+    const results = await measureRounds(device, Number(values.rounds ?? 5), names);
+    const load = `load ${before.toFixed(1)} at the start, ${loadavg()[0].toFixed(1)} at the end`;
+    print(`### ${device}, ${report.machine}, ${load}`, roundsTable(results));
+  }
+}
+
+async function availableDevices() {
+  return (await describeDevices()).filter(({ isAvailable }) => isAvailable);
 }
 
 async function benchPytorch() {

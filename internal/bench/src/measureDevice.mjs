@@ -30,14 +30,15 @@ export async function measureDevice(device, rounds) {
 /**
  * The ops alone, ours and stock tfjs in turns; what stands first changes from round to round.
  *
+ * @param {string[]} [names] of the ops; all of them if left out
  * @returns {Promise<{ stock: object, muse: object }[]>} each round by itself
  */
-export async function measureRounds(device, rounds) {
+export async function measureRounds(device, rounds, names) {
   const results = [];
   for (let round = 0; round < rounds; round++) {
     const result = {};
     for (const side of round % 2 === 0 ? ['stock', 'muse'] : ['muse', 'stock']) {
-      result[side] = await measureOps(device, side, ofRound);
+      result[side] = await measureOps(device, side, { ...ofRound, names });
     }
     results.push(result);
   }
@@ -63,7 +64,7 @@ function merge(a, b) {
 }
 
 /** A case that ends the process (a lost GPU) or never ends fails by itself; a new process goes on with the next. */
-async function measureOps(device, side, { forMs = 1200, pick = 'median' } = {}) {
+async function measureOps(device, side, { forMs = 1200, pick = 'median', names = [] } = {}) {
   const results = {};
   let isDone = false;
   for (let first = 0; !isDone; ) {
@@ -74,7 +75,7 @@ async function measureOps(device, side, { forMs = 1200, pick = 'median' } = {}) 
       results[entry.name] = { ...results[entry.name], ...entry.result };
       say(`${device}, ${side}: ${entry.name}: ${describe(entry.result)}`);
     };
-    const args = [script('runOps.mjs'), device, side, String(first), String(forMs), pick];
+    const args = [script('runOps.mjs'), device, side, String(first), String(forMs), pick, ...names];
     const { problem } = await runChild(process.execPath, args, { onEntry });
     if (problem && !current)
       throw new Error(`[bench] ${device}, ${side}: expected the device to start, got: ${problem}`);

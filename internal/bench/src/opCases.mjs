@@ -1,9 +1,11 @@
-// Each op at the sizes of the bundled model, for a batch of a conditional and an unconditional row.
+// Each op at the sizes of the bundled model, for a batch of a conditional and an unconditional row; then whole decoders.
+import { decoderCases } from './decoderCases.mjs';
 
 const [B, S, T, D, N, F, V] = [2, 64, 24, 256, 4, 1024, 1024];
 
-/** @returns {{ name: string, inputs: import('@tensorflow/tfjs').Tensor[], run: Function }[]} */
-export function opCases({ tf, ops }) {
+/** @returns {{ name: string, inputs: import('@tensorflow/tfjs').Tensor[], run: Function, isForwardOnly?: boolean }[]} */
+export function opCases(backend) {
+  const { tf, ops } = backend;
   const random = (...shape) => tf.randomNormal(shape, 0, 1, 'float32', 1);
   const ids = tf.randomUniform([B * S], 0, V, 'int32', 1);
   const attention = (q, k, v) => ops.attention(q, k, v, { numHeads: N });
@@ -56,5 +58,6 @@ export function opCases({ tf, ops }) {
       inputs: [random(1, 128, 128, 128), random(128), random(128)],
       run: (x, w, b) => ops.groupNorm(x, w, b, 32),
     },
+    ...decoderCases(backend),
   ];
 }
