@@ -15,8 +15,7 @@ import { withEagerUploads } from './eagerUploads.js';
 import { platform } from './platform/node.js';
 import { activate, shutDown } from './tfjsBackend.js';
 
-// The cast: tfjs brings an older @webgpu/types, which does not know subgroups.
-const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query', 'bgra8unorm-storage'] as GPUFeatureName[];
+const FEATURES: GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'bgra8unorm-storage'];
 
 const LIMITS = [
   'maxBufferSize',
@@ -31,7 +30,7 @@ const LIMITS = [
 /** Adapters that compute on the CPU. */
 const SOFTWARE_ADAPTER = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
 
-/** tfjs's WebGPU kernels on a GPUDevice of our own: tfjs's lacks f16, subgroups and error reports. */
+/** tfjs's WebGPU kernels on a GPUDevice of our own: tfjs's lacks f16 and error reports. */
 export const webgpuDevice: Device = {
   name: 'webgpu',
 

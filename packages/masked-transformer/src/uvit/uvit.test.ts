@@ -1,4 +1,4 @@
-import { type Backend, createBackend, ShapeError, WeightError } from '@muse/backend';
+import { type Backend, createBackend, type PackedDtype, ShapeError, WeightError } from '@muse/backend';
 import { countParameters, initParameters, type ModelComponent, openModelFolder } from '@muse/checkpoint';
 import { nodeFolder } from '@muse/checkpoint/node';
 import { fixturePath } from '@muse/fixtures';
@@ -77,24 +77,34 @@ describeBackends('UViT', (running) => {
 describeBackends(
   "a forward pass of aMUSEd-256's depth",
   (running) => {
-    it('is at most 350 GPU commands', async () => {
-      const backend = running();
-      const sizes = { latentSize: 4, codebookSize: 13, vocabSize: 16, hiddenSize: 32, numHeads: 2, mlpDim: 44 };
-      const blocks = { embedChannels: 24, blockChannels: 24, blockNumHeads: 3, textDim: 20, pooledTextDim: 12 };
-      const config = resolveUViTConfig({ ...resolveUViTConfig('amused-256'), ...sizes, ...blocks, microCondDim: 8 });
-      const model = new UViT(backend, config, initParameters(backend, uvitParameters(config), 1));
-      const [textEmbeds, pooledEmbeds] = [tf.ones([2, 7, 20]) as tf.Tensor3D, tf.ones([2, 12]) as tf.Tensor2D];
-      const microConditioning = Array(2).fill([512, 512, 0, 0, 6]);
-      const prepared = model.prepare({ textEmbeds, pooledEmbeds, microConditioning });
-      const tokenIds = tf.fill([2, 16], 15, 'int32') as tf.Tensor2D;
-      const plan = await backend.capture((ids) => model.forward(ids as tf.Tensor2D, prepared), [tokenIds]);
-      expect(plan.dispatchCount).toBeLessThanOrEqual(350);
-      expect(plan.dispatchCount).toBeGreaterThan(10 * config.numLayers);
-      tf.dispose([textEmbeds, pooledEmbeds, tokenIds]);
-      plan.dispose();
-      prepared.dispose();
-      model.dispose();
-    });
+    it.for(['f32', 'f16', 'q8', 'w16a16', 'w8a8'] as const)(
+      'is at most 350 GPU commands in %s',
+      async (dtype, { skip }) => {
+        const backend = running();
+        if (!backend.dtypes.includes(dtype)) skip(`this adapter has no ${dtype}`);
+        const sizes = { latentSize: 4, codebookSize: 13, vocabSize: 16, hiddenSize: 32, numHeads: 2, mlpDim: 44 };
+        const blocks = { embedChannels: 24, blockChannels: 24, blockNumHeads: 3, textDim: 20, pooledTextDim: 12 };
+        const config = resolveUViTConfig({ ...resolveUViTConfig('amused-256'), ...sizes, ...blocks, microCondDim: 8 });
+        const parameters = initParameters(backend, uvitParameters(config), 1);
+        for (const [name, weight] of dtype === 'f32' ? [] : parameters) {
+          if (weight.rank !== 2 || name === 'embed.embeddings.weight') continue;
+          parameters.set(name, backend.packWeight(weight, dtype as PackedDtype));
+          weight.dispose();
+        }
+        const model = new UViT(backend, config, parameters);
+        const [textEmbeds, pooledEmbeds] = [tf.ones([2, 7, 20]) as tf.Tensor3D, tf.ones([2, 12]) as tf.Tensor2D];
+        const microConditioning = Array(2).fill([512, 512, 0, 0, 6]);
+        const prepared = model.prepare({ textEmbeds, pooledEmbeds, microConditioning });
+        const tokenIds = tf.fill([2, 16], 15, 'int32') as tf.Tensor2D;
+        const plan = await backend.capture((ids) => model.forward(ids as tf.Tensor2D, prepared), [tokenIds]);
+        expect(plan.dispatchCount).toBeLessThanOrEqual(350);
+        expect(plan.dispatchCount).toBeGreaterThan(10 * config.numLayers);
+        tf.dispose([textEmbeds, pooledEmbeds, tokenIds]);
+        plan.dispose();
+        prepared.dispose();
+        model.dispose();
+      },
+    );
   },
   { devices: ['webgpu'] },
 );

@@ -21,7 +21,9 @@ export interface GemmSource {
   readonly numPhases?: number;
   /**
    * What is multiplied; default f32. Rows of `f16` are halves and those of `i8` words of four bytes, `loadRows` gives `vec4` of
-   * f16 and u32 then, and the WGSL has `fn rowScale(m: i32) -> f32`, the factor of row m.
+   * f16 and u32 then, and the WGSL has `fn rowScale(m: i32) -> f32`, the factor of row m, and `fn measureRows(firstRow: i32)`,
+   * which all threads call before any row is loaded. It finds `TILE_ROWS` and `SIDE`, the rows and the side of the workgroup,
+   * and has `TILE_ROWS` words of workgroup memory.
    */
   readonly arithmetic?: Arithmetic;
   /** Numbers that a row has, or words; default K. */
@@ -53,15 +55,26 @@ export interface GemmCall {
 
 /** The matrix itself. @param x f32 [M, K] */
 export function matrixSource(x: TensorInfo, K: number): GemmSource {
-  const isVector = K % 4 === 0;
-  const wgsl = isVector
-    ? /* wgsl */ `
-fn loadRows(m: i32, k: i32) -> vec4<f32> {
+  const components = K % 4 === 0 ? 4 : 1;
+  return {
+    key: `matrix${components}`,
+    inputs: { x: { tensor: x, components } },
+    uniforms: {},
+    wgsl: matrixWgsl('loadRows', components),
+  };
+}
+
+/** `fn name(m: i32, k: i32) -> vec4<f32>`: columns k … k + 3 of row m of `x`, zeros beyond the edges. */
+export function matrixWgsl(name: string, components: 1 | 4): string {
+  if (components === 4) {
+    return /* wgsl */ `
+fn ${name}(m: i32, k: i32) -> vec4<f32> {
   if (m >= uniforms.M || k >= uniforms.K) { return vec4<f32>(0.0); }
   return x[(m * uniforms.K + k) / 4];
-}`
-    : /* wgsl */ `
-fn loadRows(m: i32, k: i32) -> vec4<f32> {
+}`;
+  }
+  return /* wgsl */ `
+fn ${name}(m: i32, k: i32) -> vec4<f32> {
   var values = vec4<f32>(0.0);
   if (m >= uniforms.M) { return values; }
   for (var c = 0; c < 4; c++) {
@@ -69,12 +82,6 @@ fn loadRows(m: i32, k: i32) -> vec4<f32> {
   }
   return values;
 }`;
-  return {
-    key: `matrix${isVector ? 4 : 1}`,
-    inputs: { x: { tensor: x, components: isVector ? 4 : 1 } },
-    uniforms: {},
-    wgsl,
-  };
 }
 
 /**
@@ -143,7 +150,8 @@ export function gemm({ sizes, source, weights, epilogue = {}, tile: wanted }: Ge
     flop: 2 * M * N * K * numPhases * (isGated ? 2 : 1),
     tiles: gemmTiles.filter(
       (tile) =>
-        tileMemory(tile, { sizeBytes: numberBytes[arithmetic], isGated }) <= limits.maxComputeWorkgroupStorageSize,
+        tileMemory(tile, { sizeBytes: numberBytes[arithmetic], isGated, isRounded: arithmetic !== 'f32' }) <=
+        limits.maxComputeWorkgroupStorageSize,
     ),
     run,
   }));

@@ -30,9 +30,12 @@ export interface TileMemory {
   /** Bytes of a number in the tiles. */
   readonly sizeBytes: number;
   readonly isGated: boolean;
+  /** Rows are rounded, for which each has a word. */
+  readonly isRounded: boolean;
 }
 
 /** Bytes of workgroup memory that a tile takes. */
-export function tileMemory(tile: GemmTile, { sizeBytes, isGated }: TileMemory): number {
-  return STRIP * sizeBytes * (strideOf(tile) + columnsOf(tile) * (isGated ? 2 : 1));
+export function tileMemory(tile: GemmTile, { sizeBytes, isGated, isRounded }: TileMemory): number {
+  const strips = STRIP * sizeBytes * (strideOf(tile) + columnsOf(tile) * (isGated ? 2 : 1));
+  return strips + (isRounded ? 4 * rowsOf(tile) : 0);
 }

@@ -141,6 +141,8 @@ export function mainWgsl({ arithmetic, tile, components, hasPhases }: GemmShape,
   };
   // An array declared in a loop is not zeroed again by every driver: it is always given its zeros.
   return /* wgsl */ `
+const TILE_ROWS = ${rowsOf(tile)};
+const SIDE = ${side};
 var<workgroup> rowTile: array<${type}, ${STRIP * stride}>; // [k][m]
 ${forKinds((kind) => `var<workgroup> ${kind}Weights: array<vec4<${type}>, ${STRIP * tileQuads}>; // [k][n / 4]`)}
 
@@ -149,6 +151,7 @@ fn main() {
   let column = i32(localId.x);
   let firstRow = i32(workgroupId.y) * ${rowsOf(tile)};
   let firstColumn = i32(workgroupId.x) * ${columnsOf(tile)};
+  ${arithmetic === 'f32' ? '' : 'measureRows(firstRow);'}
   ${forKinds((kind) => `var ${kind}s = ${sums}();`)}
   for (var k0 = 0; k0 < uniforms.depth; k0 += ${STRIP}) {
     for (var i = i32(localIndex); i < ${(rowsOf(tile) * STRIP) / 4}; i += ${side * side}) {

@@ -169,16 +169,16 @@ function linear(x: tf.Tensor, weights: tf.Tensor2D[], epilogue: GemmEpilogue = {
     const rows = tf.reshape(x, [M, K]);
     // The halves of a gated weight begin within a word if no 4 divides them.
     const usable = (N / weights.length) % 4 === 0 ? weights : weights.map(unpackWeight);
-    const source = sourceOf(rows, { M, K }, packedDtype(usable[0]!));
+    const source = sourceOf(rows, K, packedDtype(usable[0]!));
     return tf.reshape(gemm({ sizes: { M, N, K }, source, weights: usable, epilogue }), shape);
   });
 }
 
-/** Weights of some kinds are multiplied in fewer bits, for which the rows are rounded. */
-function sourceOf(rows: tf.Tensor, sizes: { M: number; K: number }, packing: PackedDtype | undefined): GemmSource {
-  if (packing === 'w16a16') return roundedSource(rows, sizes, 'f16');
-  if (packing === 'w8a8') return roundedSource(rows, sizes, 'i8');
-  return matrixSource(rows, sizes.K);
+/** Weights of some kinds are multiplied in fewer bits, for which the rows are rounded. @param rows f32 [M, K] */
+function sourceOf(rows: tf.Tensor, K: number, packing: PackedDtype | undefined): GemmSource {
+  if (packing === 'w16a16') return roundedSource(rows, K, 'f16');
+  if (packing === 'w8a8') return roundedSource(rows, K, 'i8');
+  return matrixSource(rows, K);
 }
 
 function epilogueOf(x: tf.Tensor, { bias, activation, residual, modulation }: FusedLinearOptions): GemmEpilogue {
