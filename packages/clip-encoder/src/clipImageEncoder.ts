@@ -60,7 +60,11 @@ export class ClipImageEncoder {
       const positions = stack.get('vision_model.embeddings.position_embedding.weight'); // f32 [1 + patches, D]
       let x: tf.Tensor = tf.add(tf.concat([tf.tile(token, [B, 1, 1]), patches], 1), positions);
       x = stack.norm('vision_model.pre_layrnorm', x);
-      for (let layer = 0; layer < numLayers; layer++) x = stack.layer(layer, x);
+      for (let layer = 0; layer < numLayers; layer++) {
+        const input = x;
+        x = stack.layer(layer, input);
+        input.dispose();
+      }
       const pooled = stack.norm('vision_model.post_layernorm', tf.reshape(tf.slice(x, [0, 0, 0], [B, 1, D]), [B, D]));
       const projected = ops.linear(pooled, stack.get('visual_projection.weight') as tf.Tensor2D);
       return { last: x as tf.Tensor3D, projected: projected as tf.Tensor2D };

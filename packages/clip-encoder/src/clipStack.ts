@@ -3,7 +3,7 @@ import type { Parameters } from '@muse/checkpoint';
 import * as tf from '@tensorflow/tfjs';
 import type { ClipStackConfig } from './config.js';
 
-/** The layers of a tower, under the names of its parameters; the caller tidies. */
+/** The layers of a tower, under the names of its parameters; of what is not a layer the caller tidies. */
 export class ClipStack {
   constructor(
     readonly backend: Backend,
@@ -22,13 +22,15 @@ export class ClipStack {
   layer(index: number, x: tf.Tensor, bias?: tf.Tensor): tf.Tensor {
     const { ops } = this.backend;
     const name = `${this.tower}.encoder.layers.${index}`;
-    const input = this.norm(`${name}.layer_norm1`, x);
-    const project = (part: string) => this.linear(`${name}.self_attn.${part}`, input) as tf.Tensor3D;
-    const [q, k, v] = [project('q_proj'), project('k_proj'), project('v_proj')];
-    const mixed = ops.attention(q, k, v, { numHeads: this.config.numHeads, bias }); // f32 [B, T, D]
-    const y = tf.add(x, this.linear(`${name}.self_attn.out_proj`, mixed));
-    const inner = this.activate(this.linear(`${name}.mlp.fc1`, this.norm(`${name}.layer_norm2`, y))); // f32 [B, T, F]
-    return tf.add(y, this.linear(`${name}.mlp.fc2`, inner));
+    return tf.tidy(() => {
+      const input = this.norm(`${name}.layer_norm1`, x);
+      const project = (part: string) => this.linear(`${name}.self_attn.${part}`, input) as tf.Tensor3D;
+      const [q, k, v] = [project('q_proj'), project('k_proj'), project('v_proj')];
+      const mixed = ops.attention(q, k, v, { numHeads: this.config.numHeads, bias }); // f32 [B, T, D]
+      const y = tf.add(x, this.linear(`${name}.self_attn.out_proj`, mixed));
+      const inner = this.activate(this.linear(`${name}.mlp.fc1`, this.norm(`${name}.layer_norm2`, y))); // f32 [B, T, F]
+      return tf.add(y, this.linear(`${name}.mlp.fc2`, inner));
+    });
   }
 
   norm(name: string, x: tf.Tensor): tf.Tensor {

@@ -80,8 +80,10 @@ export class ClipTextEncoder {
       let x: tf.Tensor = tf.add(this.backend.ops.embedding(table, tf.tensor2d(ids, [B, T], 'int32')), positions);
       let beforeLast = x;
       for (let layer = 0; layer < numLayers; layer++) {
-        beforeLast = x;
-        x = stack.layer(layer, x, bias);
+        const input = x;
+        x = stack.layer(layer, input, bias);
+        if (beforeLast !== input) beforeLast.dispose();
+        beforeLast = input;
       }
       const normed = stack.norm('text_model.final_layer_norm', x) as tf.Tensor3D;
       const ends = Array.from({ length: B }, (_, b) => this.#end(ids.subarray(b * T, (b + 1) * T)) + b * T);

@@ -1,11 +1,13 @@
 // What loading a full-size aMUSEd takes: node scripts/measureLoading.mjs [amused-256|amused-512] [device] [--folder path] [--steps n]
 // Without a folder, one of the published shapes is made of sparse files (f16 zeros), which take no disk, in the temporary folder.
 // Prints the weights on the device, and how far the process's memory went beyond them and what it had before; with --steps once
-// more, after an image of so many steps, with the time of each and of the last step to the image.
+// more, after an image of so many steps, with the time of each and of the last step to the image. On webgpu also the most bytes of GPU
+// buffers that there were at once, which is the same for every adapter.
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { createBackend } from '@muse/backend';
 import { clipTextParameters, resolveClipTextConfig } from '@muse/clip-encoder';
 import { resolveUViTConfig, uvitParameters } from '@muse/masked-transformer';
 import { resolveVQModelConfig, vqganParameters } from '@muse/vqgan';
@@ -48,6 +50,27 @@ async function memory() {
   const status = await readFile('/proc/self/status', 'utf8');
   const megabytes = (name) => Math.round((Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)[1]) * 1024) / 1e6);
   return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
+}
+
+/** Bytes of the GPU buffers from now on: those that there are, and the most. */
+function countBuffers(device) {
+  const count = { now: 0, peak: 0 };
+  const { createBuffer } = device;
+  device.createBuffer = (descriptor) => {
+    const buffer = createBuffer.call(device, descriptor);
+    const { size } = buffer;
+    let isCounted = true;
+    count.now += size;
+    count.peak = Math.max(count.peak, count.now);
+    const { destroy } = buffer;
+    buffer.destroy = () => {
+      if (isCounted) count.now -= size;
+      isCounted = false;
+      destroy.call(buffer);
+    };
+    return buffer;
+  };
+  return count;
 }
 
 async function writeSparse(path, specs) {
@@ -101,19 +124,20 @@ const folder = given ?? (await makeFolder());
 let before;
 const startMs = performance.now();
 try {
+  const backend = await createBackend({ device });
+  const buffers = backend.name === 'webgpu' ? countBuffers(backend.tf.backend().device) : undefined;
   const muse = await Muse.fromPretrained(folder, {
-    device,
+    backend,
     onProgress: async ({ status }) => {
       if (status === 'device') before = await memory();
     },
   });
-  const weightsMB = Math.round(muse.backend.tf.memory().numBytes / 1e6);
+  const weightsMB = Math.round(backend.tf.memory().numBytes / 1e6);
   const print = async (figures) => {
     const { peak } = await memory();
     const sizes = { weightsMB, beforeMB: before.now, peakMB: peak, besideMB: peak - before.now - weightsMB };
-    process.stdout.write(
-      `${JSON.stringify({ model: muse.index.name, device: muse.backend.name, ...sizes, ...figures })}\n`,
-    );
+    if (buffers) sizes.buffersBesideMB = Math.round(buffers.peak / 1e6) - weightsMB;
+    process.stdout.write(`${JSON.stringify({ model: muse.index.name, device: backend.name, ...sizes, ...figures })}\n`);
   };
   await print({ loadSeconds: seconds(performance.now() - startMs) });
   if (values.steps !== undefined) {

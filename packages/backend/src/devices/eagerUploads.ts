@@ -19,6 +19,8 @@ export function withEagerUploads(Base: typeof WebGPUBackend): typeof WebGPUBacke
       const dataId = super.write(values, shape, dtype);
       if (!ArrayBuffer.isView(values) || values.byteLength < LARGE_BYTES) return dataId;
       this.uploadToGPU(dataId);
+      // The upload may be a command that waits, of which tfjs does not think: a buffer that is freed meanwhile could be destroyed.
+      (this as unknown as TfjsWebgpu).commandQueueOwnedIds.add(dataId);
       this.#waitingBytes += values.byteLength;
       if (this.#waitingBytes >= SUBMITTED_BYTES) this.#submit();
       return dataId;

@@ -12,6 +12,7 @@ import { webgpuPlan } from '../plan/webgpuPlan.js';
 import { boundPool } from './boundPool.js';
 import type { Device, Found } from './device.js';
 import { withEagerUploads } from './eagerUploads.js';
+import { withEarlyFrees } from './earlyFrees.js';
 import { platform } from './platform/node.js';
 import { activate, shutDown } from './tfjsBackend.js';
 
@@ -62,7 +63,7 @@ export const webgpuDevice: Device = {
 
     const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
     if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
-    const Backend = withEagerUploads(WebGPUBackend);
+    const Backend = withEarlyFrees(withEagerUploads(WebGPUBackend));
     tf.registerBackend('webgpu', () => withNavigatorGpu(gpu, () => new Backend(device, adapter.info)));
     fixWebgpuKernels();
     await activate('webgpu');

@@ -31,7 +31,12 @@ export interface UniformBinding {
 export interface TfjsWebgpu {
   readonly device: GPUDevice;
   readonly tensorMap: { get(dataId: object): TensorData; has(dataId: object): boolean };
-  readonly bufferManager: { releaseBuffer(buffer: GPUBuffer): void };
+  readonly bufferManager: {
+    acquireBuffer(size: number, usage: number): GPUBuffer;
+    releaseBuffer(buffer: GPUBuffer): void;
+  };
+  /** Tensors of commands that are not handed in yet: until then they are kept, disposed of or not. */
+  readonly commandQueueOwnedIds: WeakSet<object>;
   /** Uniform buffers that go back to the pool with the next submission. */
   readonly uniformPendingDisposal: GPUBuffer[];
   readonly commandEncoder: GPUCommandEncoder | null;

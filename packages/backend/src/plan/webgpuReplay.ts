@@ -113,7 +113,7 @@ export class WebgpuReplay {
   dispose(): void {
     tf.dispose([...this.#inputs, ...this.#constants]);
     releaseRecording(this.#backend, this.#recording);
-    for (const buffer of this.#buffers) buffer.destroy();
+    for (const buffer of this.#buffers) this.#backend.bufferManager.releaseBuffer(buffer);
   }
 
   /** Copies what the inputs do not hold already. Values are written before, tensors by the encoder. */
@@ -150,8 +150,9 @@ export class WebgpuReplay {
       if (lifetime) lifetime.last = end;
     }
     const layout = layOutBuffers([...lifetimes.values()]);
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
-    const buffers = layout.bufferSizes.map((size) => this.#backend.device.createBuffer({ size, usage }));
+    // Of tfjs's pool, with its tensors' use: those that the recorded call has left.
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const buffers = layout.bufferSizes.map((size) => this.#backend.bufferManager.acquireBuffer(size, usage));
     const made = new Map([...lifetimes.keys()].map((dataId, i) => [dataId, buffers[layout.bufferOf[i]!]!]));
     return { buffers, made };
   }
