@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type Attribute, describe, type Handle, nodeBackend, TfDataType, toTensor } from './eager.js';
-import { softmaxOp } from './softmaxOp.js';
+import { siluOp, softmaxOp } from './oneDnnOps.js';
 
 const FLOAT: Attribute = ['T', 'TYPE', TfDataType.float32];
 const intType = (name: string): Attribute => [name, 'TYPE', TfDataType.int32];
@@ -78,6 +78,14 @@ export class EagerProgram {
   softmax(x: Handle): Handle {
     const { name, attributes } = softmaxOp();
     return this.#run(name, attributes, [x]);
+  }
+
+  /** x·σ(x) */
+  silu(x: Handle): Handle {
+    const op = siluOp();
+    if (op) return this.#run(op.name, op.attributes, [x]);
+    this.twice(x);
+    return this.mul(this.map('Sigmoid', x), x);
   }
 
   add(a: Handle, b: Handle | number): Handle {

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { runOp } from '../../tensorflow/eager.js';
-import { softmaxOp } from '../../tensorflow/softmaxOp.js';
+import { softmaxOp } from '../../tensorflow/oneDnnOps.js';
 
 const MAX_RANK = 5;
 

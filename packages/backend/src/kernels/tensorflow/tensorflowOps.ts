@@ -70,6 +70,7 @@ function convolve(
   return runProgram([y, ...present], (run, sum, ...rest) => rest.reduce((a, b) => run.add(a, b), sum!)) as tf.Tensor4D;
 }
 
+const silu = (run: EagerProgram, x: Handle) => run.silu(x);
 const activations = { gelu, geluTanh, silu, geglu } as const satisfies Record<LinearActivation, unknown>;
 
 interface Epilogue {
@@ -132,11 +133,6 @@ function geluTanh(run: EagerProgram, x: Handle): Handle {
   const slope = run.add(run.mul(run.map('Square', x), TANH_SCALE * TANH_CUBIC), TANH_SCALE);
   const gate = run.add(run.mul(run.map('Tanh', run.mul(slope, x)), 0.5), 0.5);
   return run.mul(gate, x);
-}
-
-function silu(run: EagerProgram, x: Handle): Handle {
-  run.twice(x);
-  return run.mul(run.map('Sigmoid', x), x);
 }
 
 function geglu(run: EagerProgram, x: Handle): Handle {
