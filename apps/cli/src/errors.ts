@@ -18,7 +18,7 @@ const usageErrorNames = new Set([
   'UnsupportedBackendError',
 ]);
 
-/** Longest message that is shown whole; lists of hundreds of tensors are cut. */
+/** Longest message that is shown whole. */
 const MAX_MESSAGE_LENGTH = 600;
 
 export function exitCodeOf(error: unknown): number {

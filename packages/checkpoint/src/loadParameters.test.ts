@@ -85,7 +85,7 @@ describe('dtypes', () => {
   });
 });
 
-test('one error lists every missing, surplus, misshapen and mistyped tensor, before anything is read', async () => {
+test('one error counts and names missing, surplus, misshapen and mistyped tensors, before anything is read', async () => {
   const checkpoint = await opened({
     good: { dtype: 'F32', shape: [2], data: ramp(2) },
     turned: { dtype: 'F32', shape: [3, 2], data: ramp(6) },
@@ -121,6 +121,29 @@ test('one error lists every missing, surplus, misshapen and mistyped tensor, bef
       '2 of the wrong dtype:',
       '  whole expected floats, got I32',
       '  broken expected integers, got F16',
+    ].join('\n'),
+  );
+});
+
+test('a config that contradicts its weights is told by the first three tensors, with both shapes', async () => {
+  const names = Array.from({ length: 200 }, (_, i) => `layers.${100 + i}.weight`);
+  const checkpoint = await opened(
+    Object.fromEntries(names.map((name) => [name, { dtype: 'F32', shape: [5], data: ramp(5) }] as const)),
+  );
+  const specs = names.slice(0, 4).map((name, i) => spec(name, [i < 3 ? 7 : 5]));
+  const refused = loadParameters(backend, checkpoint, [...specs, ...names.slice(4, 9).map((name) => spec(name, [7]))]);
+  await expect(refused).rejects.toThrow(
+    [
+      'model: expected the 9 tensors of the model, got 191 surplus:',
+      '  layers.109.weight [5]',
+      '  layers.110.weight [5]',
+      '  layers.111.weight [5]',
+      '  and 188 more',
+      '8 misshapen:',
+      '  layers.100.weight expected [7], got [5]',
+      '  layers.101.weight expected [7], got [5]',
+      '  layers.102.weight expected [7], got [5]',
+      '  and 5 more',
     ].join('\n'),
   );
 });

@@ -19,8 +19,8 @@ export interface LoadParametersOptions {
  * loaded is given back. The caller owns the result, and closes the checkpoint.
  *
  * @param specs the model's tensors; the file must hold these and no other (drop or rename others by {@link renameTensors})
- * @throws WeightError that lists every missing, surplus and misshapen tensor and every wrong dtype; or that names the first
- *   tensor with a NaN, an infinity or an integer out of int32's range
+ * @throws WeightError that says how many tensors are missing, surplus, misshapen and of a wrong dtype, and names the first three
+ *   of each; or that names the first tensor with a NaN, an infinity or an integer out of int32's range
  */
 export async function loadParameters(
   backend: Backend,
@@ -179,7 +179,8 @@ async function loadFloats(
 /**
  * What `loadParameters` checks before it reads anything: names, shapes and dtypes.
  *
- * @throws WeightError that lists every missing, surplus and misshapen tensor and every wrong dtype
+ * @throws WeightError that says how many tensors are missing, surplus, misshapen and of a wrong dtype, and names the first three
+ *   of each
  */
 export function checkSpecs(name: string, checkpoint: Checkpoint, specs: readonly ParameterSpec[]): void {
   const surplus = new Set(checkpoint.names);
@@ -207,8 +208,16 @@ export function checkSpecs(name: string, checkpoint: Checkpoint, specs: readonly
   ];
   const found = lists.filter(([, tensors]) => tensors.length > 0);
   if (found.length === 0) return;
-  const text = found.map(([what, tensors]) => `${tensors.length} ${what}:\n  ${tensors.join('\n  ')}`);
+  const text = found.map(([what, tensors]) => `${tensors.length} ${what}:\n  ${firstOf(tensors).join('\n  ')}`);
   throw problem(`${name}: expected the ${specs.length} tensors of the model, got ${text.join('\n')}`);
+}
+
+/** Where a config contradicts its weights there are hundreds. */
+const MAX_NAMED = 3;
+
+function firstOf(tensors: readonly string[]): string[] {
+  const more = tensors.length - MAX_NAMED;
+  return more > 0 ? [...tensors.slice(0, MAX_NAMED), `and ${more} more`] : [...tensors];
 }
 
 function toInt32(file: string, tensor: string, { dtype, data }: TensorData): Int32Array {
