@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Backend, type DeviceName, deviceNames, type ModelDtype, modelDtypes } from './backend.js';
-import { allDevices } from './devices/allDevices.js';
+import { allDevices, suitsAuto } from './devices/allDevices.js';
 import type { DeviceOptions, RunningDevice } from './devices/device.js';
 import { activate } from './devices/tfjsBackend.js';
 import { UnsupportedBackendError } from './errors.js';
@@ -55,7 +55,7 @@ async function chooseDevice(options: BackendOptions): Promise<Backend> {
     options.onProgress?.({ status: 'looking', device: name, detail: 'auto' });
     const report = await allDevices[name].describe();
     let detail = report.detail;
-    if (report.isAvailable && (name !== 'webgpu' || report.isGpu)) {
+    if (suitsAuto(report)) {
       const reason = [...passedOver, `${name}: ${detail}`].join('; ');
       try {
         return await startDevice(name, reason, options);

@@ -8,7 +8,7 @@ export {
   modelDtypes,
 } from './backend.js';
 export { type BackendOptions, type BackendProgress, createBackend } from './createBackend.js';
-export { describeDevices } from './devices/allDevices.js';
+export { describeDevices, suitsAuto } from './devices/allDevices.js';
 export type { DeviceOptions, DeviceReport } from './devices/device.js';
 export {
   ConfigError,

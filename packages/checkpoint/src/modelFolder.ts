@@ -2,9 +2,9 @@ import { WeightError } from '@muse/backend';
 import { type FolderSource, subFolder } from './byteSource.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { configFileOf, isDiffusersIndex, readDiffusersIndex, weightedComponents } from './diffusersIndex.js';
+import { variantFolder } from './hub/variantFolder.js';
 import { type ModelIndex, parseModelIndex } from './modelIndex.js';
 import { readJson } from './readFile.js';
-import { findWeights } from './weightFiles.js';
 
 /** One part of a model: its sub-folder with configuration and weights. */
 export interface ModelComponent {
@@ -39,9 +39,10 @@ export interface OpenModelFolderOptions {
  * @throws ConfigError that names the field which is wrong in it
  */
 export async function openModelFolder(
-  folder: FolderSource,
+  source: FolderSource,
   { variant }: OpenModelFolderOptions = {},
 ): Promise<ModelFolder> {
+  const folder = variantFolder(source, variant);
   const place = { package: 'checkpoint', in: 'openModelFolder' };
   if (!(await folder.has('model_index.json'))) {
     throw new WeightError(place, `expected a model folder with model_index.json at ${folder.location}, got none`);
@@ -63,7 +64,7 @@ export async function openModelFolder(
         name,
         config: await readJson(inner, configFileOf(index.format, name)),
         folder: inner,
-        checkpoint: async () => openCheckpoint(inner, { file: await findWeights(inner, variant) }),
+        checkpoint: () => openCheckpoint(inner),
       };
     },
   };

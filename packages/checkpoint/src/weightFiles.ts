@@ -6,7 +6,7 @@ import { pickleProblem, usualPickles } from './pickle.js';
 const stems = ['model', 'diffusion_pytorch_model'] as const;
 
 /** Taken when there is no plain file and no variant was asked for. */
-const usualVariant = 'fp16';
+export const usualVariant = 'fp16';
 
 /** Names of a variant's weights, whole before sharded. */
 function namesOf(variant?: string): string[] {
@@ -18,15 +18,13 @@ function namesOf(variant?: string): string[] {
 }
 
 /**
- * The file in a component's folder that holds its weights, or lists their shards.
+ * The file in a component's folder that holds its weights, or lists their shards: those of the folder's variant, see
+ * `variantFolder`.
  *
- * @param variant the infix that transformers and diffusers know, such as `fp16`
  * @throws WeightError that names what was looked for
  */
-export async function findWeights(folder: FolderSource, variant?: string): Promise<string> {
-  if (variant !== undefined && !/^[A-Za-z0-9_-]+$/.test(variant)) {
-    throw problem(`expected a variant of letters, digits, _ and -, got ${JSON.stringify(variant)}`);
-  }
+export async function findWeights(folder: FolderSource): Promise<string> {
+  const { variant } = folder;
   const names = variant === undefined ? [...namesOf(), ...namesOf(usualVariant)] : namesOf(variant);
   for (const name of names) if (await folder.has(name)) return name;
   for (const name of usualPickles) {

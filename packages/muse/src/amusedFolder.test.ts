@@ -225,7 +225,9 @@ describe('variants', () => {
     await expect(load('bf16')).rejects.toThrow(
       'expected model.bf16.safetensors or diffusion_pytorch_model.bf16.safetensors',
     );
-    await expect(load('../x')).rejects.toThrow('expected a variant of letters, digits, _ and -, got "../x"');
+    await expect(load('../x')).rejects.toThrow(
+      'expected a variant of letters, digits, _ and -, such as fp16, got "../x"',
+    );
     for (const stem of ['text_encoder/model', 'transformer/diffusion_pytorch_model', 'vqvae/diffusion_pytorch_model']) {
       await rename(join(spoiled, `${stem}.fp16.safetensors`), join(spoiled, 'x'));
       await rm(join(spoiled, `${stem}.safetensors`));

@@ -26,3 +26,4 @@ export { decodePng, encodePng } from './png.js';
 export { readPngText } from './pngChunks.js';
 export type { LoadProgress } from './progress.js';
 export type { StageName } from './stage.js';
+export { vqganComponent } from './vqganComponent.js';

@@ -5,6 +5,7 @@ import {
   type ModelFolder,
   type ModelIndex,
   openModelFolder,
+  variantFolder,
 } from '@muse/checkpoint';
 import { type ClipTextEncoder, loadClipTextEncoder } from '@muse/clip-encoder';
 import {
@@ -31,6 +32,7 @@ import { inFile } from './inFile.js';
 import { checkDtype, dtypeOn, packParameters } from './packParameters.js';
 import { planMemory, type TextEncoderPlace, textEncoderPlaces } from './planMemory.js';
 import { type LoadProgress, watchFolder } from './progress.js';
+import { vqganComponent } from './vqganComponent.js';
 
 const place = { package: 'muse', in: 'fromPretrained' } as const;
 
@@ -112,12 +114,13 @@ const hasSuperRes = (index: ModelIndex) => index.superResSampling !== undefined;
  *
  * @throws WeightError, ConfigError for a folder that can't be used; UnsupportedBackendError for a device that can't be had
  */
-export async function loadMuseParts(source: FolderSource, options: LoadOptions = {}): Promise<MuseParts> {
+export async function loadMuseParts(given: FolderSource, options: LoadOptions = {}): Promise<MuseParts> {
   const { device = 'auto', onProgress, signal } = options;
   signal?.throwIfAborted();
   if (options.dtype !== undefined) checkDtype(options.dtype);
   checkTextEncoder(options.textEncoder);
-  const folder = await openModelFolder(watchFolder(source, { onProgress, signal }), { variant: options.variant });
+  const source = variantFolder(given, options.variant);
+  const folder = await openModelFolder(watchFolder(source, { onProgress, signal }));
   checkClasses(folder, source.location);
   checkSampling(folder.index, source.location);
   if (options.textEncoder === 'streamed' && folder.index.format === 'diffusers') {
@@ -136,11 +139,10 @@ export async function loadMuseParts(source: FolderSource, options: LoadOptions =
   try {
     const dtype = options.backend ? dtypeOn(backend, options.dtype) : backend.dtype;
     // Headers are no progress; nor is what a streamed text encoder reads for a prompt, long after loading.
-    const unwatched = await openModelFolder(source, { variant: options.variant });
+    const unwatched = await openModelFolder(source);
     // WebAssembly's memory is planned by the headers of all files: what does not fit is not worth a download.
     const { headers } = source;
-    const looksInto = backend.name === 'wasm' && headers !== undefined;
-    const looked = looksInto ? await openModelFolder(headers, { variant: options.variant }) : unwatched;
+    const looked = backend.name === 'wasm' && headers ? await openModelFolder(headers) : unwatched;
     const textEncoder = await planMemory(looked, backend, options.textEncoder);
     const { promptCache: cache = memoryPromptCache(), onTextProgress } = options;
     const loadText: LoadText = async () => {
@@ -207,11 +209,11 @@ async function loadT5Parts(
     backend,
     ...(await loadText()),
     transformer: await load('transformer', (part) => loadMaskedTransformer(backend, part)),
-    vqgan: await load('vqgan', (part) => loadVQGAN(backend, part)),
+    vqgan: await load(vqganComponent(index, 'base'), (part) => loadVQGAN(backend, part)),
     ...(hasSuperRes(index) && {
       superRes: {
         transformer: await load('super_res_transformer', (part) => loadSuperResTransformer(backend, part)),
-        vqgan: await load('super_res_vqgan', (part) => loadVQGAN(backend, part)),
+        vqgan: await load(vqganComponent(index, 'super-res'), (part) => loadVQGAN(backend, part)),
       },
     }),
     index,
@@ -225,7 +227,7 @@ async function loadAmusedParts(backend: Backend, { index, component }: ModelFold
     backend,
     textEncoder: await load('text_encoder', (part) => loadClipTextEncoder(backend, part, { tokenizerFolder })),
     transformer: await load('transformer', (part) => loadUViT(backend, part)),
-    vqgan: await load('vqvae', (part) => loadVQModel(backend, part)),
+    vqgan: await load(vqganComponent(index, 'base'), (part) => loadVQModel(backend, part)),
     index,
   };
 }

@@ -32,6 +32,7 @@ export function watchFolder(folder: FolderSource, { onProgress, signal }: WatchO
   const name = folder.location;
   return {
     location: name,
+    variant: folder.variant,
     has: (path) => folder.has(path),
     async open(file) {
       signal?.throwIfAborted();

@@ -12,10 +12,9 @@ export async function devices({ json = false, install }: DevicesFlags, io: Io): 
     const { installTensorflow } = await import('@muse/backend/node');
     await installTensorflow({ onProgress: ({ status, detail }) => io.err(`tensorflow: ${status} ${detail}\n`) });
   }
-  const { describeDevices } = await import('@muse/backend');
+  const { describeDevices, suitsAuto } = await import('@muse/backend');
   const reports = await describeDevices();
-  // As `auto` does: a software WebGPU is slower than the rest.
-  const chosen = reports.find(({ name, isAvailable, isGpu }) => isAvailable && (name !== 'webgpu' || isGpu))?.name;
+  const chosen = reports.find(suitsAuto)?.name;
   if (json) {
     io.out(`${JSON.stringify({ auto: chosen, devices: reports }, null, 2)}\n`);
     return;

@@ -1,4 +1,4 @@
-import type { ModelComponent, ModelIndex } from '@muse/checkpoint';
+import type { ModelComponent } from '@muse/checkpoint';
 import type { ImageTokenizer, StageName } from '@muse/muse';
 import { UsageError } from '../errors.js';
 import { defaultModel } from '../values.js';
@@ -50,17 +50,15 @@ async function findVQGAN(stage: StageName, options: OpenPartOptions): Promise<Mo
     if (stage !== 'base') throw new UsageError(`--stage ${stage}: ${part.name} is a VQGAN alone, of one stage`);
     return part;
   }
-  const [{ openModelFolder }, { resolveModelFolder }] = await Promise.all([
+  const [{ openModelFolder }, { resolveModelFolder, vqganComponent }] = await Promise.all([
     import('@muse/checkpoint'),
     import('@muse/muse/node'),
   ]);
   const found = { ...sourceOptions(options), signal, resolveFrom: import.meta.url };
   const { index, component } = await openModelFolder(folder ?? (await resolveModelFolder(model, found)));
-  return component(componentOf(stage, index));
-}
-
-function componentOf(stage: StageName, { format, name, superResSampling }: ModelIndex): string {
-  if (stage === 'base') return format === 'diffusers' ? 'vqvae' : 'vqgan';
-  if (superResSampling) return 'super_res_vqgan';
-  throw new UsageError(`--stage ${stage}: expected a model with a super-resolution stage, got ${name}, without one`);
+  if (stage === 'super-res' && !index.superResSampling) {
+    const got = `${index.name}, without one`;
+    throw new UsageError(`--stage ${stage}: expected a model with a super-resolution stage, got ${got}`);
+  }
+  return component(vqganComponent(index, stage));
 }

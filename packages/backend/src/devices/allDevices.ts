@@ -13,6 +13,11 @@ export const allDevices: Readonly<Record<DeviceName, Device>> = {
   cpu: cpuDevice,
 };
 
+/** Whether `auto` takes a device if none does before it: a software WebGPU is slower than the rest. */
+export function suitsAuto({ name, isAvailable, isGpu }: DeviceReport): boolean {
+  return isAvailable && (name !== 'webgpu' || isGpu);
+}
+
 /** Every device with what it is or what is missing, in the order of `auto`. The active tfjs backend stays. */
 export async function describeDevices(): Promise<DeviceReport[]> {
   const reports: DeviceReport[] = [];

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
-import { createBackend, describeDevices, deviceNames, UnsupportedBackendError } from '../index.js';
+import { createBackend, describeDevices, deviceNames, suitsAuto, UnsupportedBackendError } from '../index.js';
 
 it('reports on every device in the order of auto, and leaves the active one active', async () => {
   const cpu = await createBackend({ device: 'cpu' });
@@ -11,6 +11,12 @@ it('reports on every device in the order of auto, and leaves the active one acti
   expect(reports.find(({ name }) => name === 'wasm')?.detail).toMatch(/^WebAssembly, SIMD/);
   for (const report of reports) expect(report.detail, report.name).not.toBe('');
   await cpu.dispose();
+});
+
+it('says which one auto takes', async () => {
+  const backend = await createBackend();
+  expect((await describeDevices()).find(suitsAuto)?.name).toBe(backend.name);
+  await backend.dispose();
 });
 
 it('says the same as the start of the device', async () => {

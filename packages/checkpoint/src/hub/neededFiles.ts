@@ -1,6 +1,7 @@
 import { WeightError } from '@muse/backend';
 import { isPickleName, pickleProblem } from '../pickle.js';
 import { isObject } from '../safetensorsHeader.js';
+import { usualVariant } from '../weightFiles.js';
 
 /** Configuration, vocabularies and licences; weights come as safetensors only. */
 const smallFile = /(\.(json|txt|model|jinja)|(^|\/)(LICEN[CS]E|NOTICE)[^/]*)$/i;
@@ -52,7 +53,7 @@ function weightsOf(paths: readonly string[], folder: string, variant: string | u
   if (all.length === 0 && pickles.length > 0)
     throw new WeightError(place, `expected safetensors, got ${pickleProblem(pickles[0]!)}`);
   // As a folder is read: the plain files, or else half precision.
-  const kinds = variant === undefined ? [undefined, 'fp16'] : [variant, undefined];
+  const kinds = variant === undefined ? [undefined, usualVariant] : [variant, undefined];
   const chosen = kinds.map((kind) => all.filter((path) => kindOf(path) === kind)).find((some) => some.length > 0) ?? [];
   const whole = chosen.filter((path) => !/-\d{5}-of-\d{5}\.safetensors$|\.json$/.test(path));
   const usual = whole.filter((path) => /(^|\/)(model|diffusion_pytorch_model)[.\w]*\.safetensors$/.test(path));

@@ -7,14 +7,16 @@ const weights = '.safetensors';
 /**
  * A folder whose weights are those of a variant, by the names that diffusers and transformers write: for
  * `model.safetensors` the file `model.fp16.safetensors`, for `model.safetensors.index.json` the index
- * `model.safetensors.index.fp16.json`. Weights that have no such variant are not there.
+ * `model.safetensors.index.fp16.json`. Weights that have no such variant are not there. Twice is as once.
+ *
+ * @throws ConfigError for what can be no part of a file's name
  */
 export function variantFolder(folder: FolderSource, variant: string | undefined): FolderSource {
   if (variant === undefined) return folder;
   if (!/^[A-Za-z0-9_-]+$/.test(variant)) {
     throw new ConfigError(
       { package: 'checkpoint', in: 'variantFolder' },
-      `expected a variant such as fp16, got ${JSON.stringify(variant)}`,
+      `expected a variant of letters, digits, _ and -, such as fp16, got ${JSON.stringify(variant)}`,
     );
   }
   const rename = (path: string) => {
