@@ -44,6 +44,11 @@ export interface Backend {
    */
   checkErrors(): Promise<void>;
   /**
+   * Waits until what was asked for is computed, and gives back what the device keeps free for tensors to come (webgpu). Rejects as
+   * `checkErrors` does.
+   */
+  freeMemory(): Promise<void>;
+  /**
    * Captures a function of tensors for inputs of these shapes. On webgpu its GPU commands are recorded and checked: a
    * first run must repeat the function's result to the bit. On tensorflow, without a GPU, its ops become a graph of the same bits.
    * Other devices give a plan that calls the function.

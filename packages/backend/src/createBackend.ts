@@ -100,6 +100,10 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
     capabilities: device.capabilities,
     reason,
     checkErrors: () => device.checkErrors(),
+    async freeMemory() {
+      device.freeSpare?.();
+      await device.checkErrors();
+    },
     capture: async (fn, inputs) =>
       (await device.capture?.(fn, inputs, backend)) ?? eagerPlan(fn, inputs, () => device.checkErrors()),
     packWeight(weight, packed) {

@@ -1,6 +1,5 @@
 import { ConfigError, ImageError } from '@muse/backend';
 import type { VQGAN } from '@muse/vqgan';
-import type { Tensor4D } from '@tensorflow/tfjs';
 import { type RgbaImage, type TokenGrid, toPixels, toRgba } from './image.js';
 import { RepeatedCall } from './repeatedCall.js';
 import { Runtime } from './runtime.js';
@@ -19,8 +18,8 @@ export class ImageTokenizer {
     runtime = new Runtime(vqgan.backend),
   ) {
     this.#runtime = runtime;
-    this.#encode = new RepeatedCall(runtime.backend, (images) => vqgan.encode(images as Tensor4D));
-    this.#decode = new RepeatedCall(runtime.backend, (tokenIds) => vqgan.decode(tokenIds));
+    this.#encode = new RepeatedCall(runtime, 'encodeImage', vqgan.encodeParts());
+    this.#decode = new RepeatedCall(runtime, 'decodeTokens', vqgan.decodeParts());
   }
 
   /**

@@ -1,22 +1,28 @@
-import type { Backend } from '@muse/backend';
 import type { Tensor } from '@tensorflow/tfjs';
 import { PlanCache } from './planCache.js';
+import type { Runtime } from './runtime.js';
+
+type Part = (input: Tensor) => Tensor;
 
 /**
- * A function of one tensor. The first shape that comes a second time is captured as a plan, as pictures mostly are of one size;
- * others are computed op by op.
+ * A function of one tensor, in parts that follow each other. The first shape that comes a second time is captured as a plan, as
+ * pictures mostly are of one size; others are computed op by op. Then the device is waited for between parts and gives back what
+ * they have used: a host that runs ahead would have it hold what all of them use.
  */
 export class RepeatedCall {
-  readonly #backend: Backend;
-  readonly #fn: (input: Tensor) => Tensor;
+  readonly #runtime: Runtime;
+  readonly #where: string;
+  readonly #parts: readonly Part[];
   readonly #plans: PlanCache;
   readonly #seen = new Set<string>();
   #repeated?: string;
 
-  constructor(backend: Backend, fn: (input: Tensor) => Tensor) {
-    this.#backend = backend;
-    this.#fn = fn;
-    this.#plans = new PlanCache(backend);
+  /** @param where names the call in the error of a pipeline that is disposed meanwhile */
+  constructor(runtime: Runtime, where: string, parts: readonly Part[]) {
+    this.#runtime = runtime;
+    this.#where = where;
+    this.#parts = parts;
+    this.#plans = new PlanCache(runtime.backend);
   }
 
   /** @param input stays the caller's @returns the caller's */
@@ -24,8 +30,9 @@ export class RepeatedCall {
     const shape = input.shape.join();
     if (this.#seen.has(shape)) this.#repeated ??= shape;
     this.#seen.add(shape);
-    if (this.#repeated !== shape) return this.#backend.tf.tidy(() => this.#fn(input));
-    const plan = await this.#plans.get(shape, this.#fn, () => [input]);
+    if (this.#repeated !== shape) return this.#runWaiting(input);
+    const all = (given: Tensor) => this.#parts.reduce((x, part) => this.#next(part, x, given), given);
+    const plan = await this.#plans.get(shape, all, () => [input]);
     const [output] = await plan.run([input]);
     return output!;
   }
@@ -33,5 +40,27 @@ export class RepeatedCall {
   /** Frees the plan; one that is being captured is freed as soon as it is there. */
   dispose(): void {
     this.#plans.dispose();
+  }
+
+  async #runWaiting(input: Tensor): Promise<Tensor> {
+    let x = input;
+    try {
+      for (const [at, part] of this.#parts.entries()) {
+        if (at > 0) await this.#runtime.backend.freeMemory();
+        this.#runtime.checkAlive(this.#where);
+        x = this.#next(part, x, input);
+      }
+      return x;
+    } catch (error) {
+      if (x !== input) x.dispose();
+      throw error;
+    }
+  }
+
+  /** What a part makes of x, which is freed unless it was given. */
+  #next(part: Part, x: Tensor, given: Tensor): Tensor {
+    const next = this.#runtime.backend.tf.tidy(() => part(x));
+    if (x !== given) x.dispose();
+    return next;
   }
 }

@@ -8,27 +8,27 @@ import {
   normSwish,
   pointwiseConv,
   residualBlock,
-  runLayers,
   upsample,
 } from './layers.js';
 
 /**
- * Quantized latents to the activations before the last convolution.
- *
- * @param quantized f32 [B, h, w, E]
- * @returns f32 [B, H, W, C]; the caller disposes
+ * The layers from quantized latents to the activations before the last convolution, by resolution: each ends with the upsampling to
+ * the next.
  */
-export function runDecoderTrunk(context: LayerContext, config: VQGANConfig, quantized: Tensor4D): Tensor4D {
-  const layers: Layer[] = [
-    (x) => pointwiseConv(context, 'post_quant_conv', x),
-    (x) => conv(context, 'decoder.conv_in', x),
-    (x) => residualBlock(context, 'decoder.mid_block.resnets.0', x),
-  ];
+export function decoderLevels(context: LayerContext, config: VQGANConfig): readonly Layer[][] {
   const { attentionLevels, hasMidAttention } = context.structure;
-  if (hasMidAttention) layers.push((x) => attentionBlock(context, 'decoder.mid_block.attentions.0', x));
-  layers.push((x) => residualBlock(context, 'decoder.mid_block.resnets.1', x));
   const numBlocks = config.decoderBlockOutChannels.length;
-  for (let block = 0; block < numBlocks; block++) {
+  return config.decoderBlockOutChannels.map((_, block) => {
+    const layers: Layer[] = [];
+    if (block === 0) {
+      layers.push(
+        (x) => pointwiseConv(context, 'post_quant_conv', x),
+        (x) => conv(context, 'decoder.conv_in', x),
+        (x) => residualBlock(context, 'decoder.mid_block.resnets.0', x),
+      );
+      if (hasMidAttention) layers.push((x) => attentionBlock(context, 'decoder.mid_block.attentions.0', x));
+      layers.push((x) => residualBlock(context, 'decoder.mid_block.resnets.1', x));
+    }
     const prefix = `decoder.up_blocks.${block}`;
     for (let layer = 0; layer <= config.decoderLayersPerBlock; layer++) {
       layers.push((x) => residualBlock(context, `${prefix}.resnets.${layer}`, x));
@@ -37,9 +37,9 @@ export function runDecoderTrunk(context: LayerContext, config: VQGANConfig, quan
       }
     }
     if (block < numBlocks - 1) layers.push((x) => upsample(context, `${prefix}.upsamplers.0`, x));
-  }
-  layers.push((x) => normSwish(context, 'decoder.conv_norm_out', x));
-  return runLayers(context, quantized, layers);
+    else layers.push((x) => normSwish(context, 'decoder.conv_norm_out', x));
+    return layers;
+  });
 }
 
 /** The last convolution, to pixels. @param hidden f32 [B, H, W, C] @returns f32 [B, H, W, 3], not clipped */

@@ -1,4 +1,3 @@
-import type { Tensor4D } from '@tensorflow/tfjs';
 import type { VQGANConfig } from './config.js';
 import {
   attentionBlock,
@@ -9,16 +8,18 @@ import {
   normSwish,
   pointwiseConv,
   residualBlock,
-  runLayers,
 } from './layers.js';
 
-/** Pixels to latents. @param images f32 [B, H, W, 3] @returns f32 [B, h, w, E]; the caller disposes */
-export function runEncoder(context: LayerContext, config: VQGANConfig, images: Tensor4D): Tensor4D {
+/** The layers from pixels to latents, by resolution: each ends with the downsampling to the next. */
+export function encoderLevels(context: LayerContext, config: VQGANConfig): readonly Layer[][] {
   const { attentionLevels, hasMidAttention, pixelRange } = context.structure;
-  const layers: Layer[] = [];
-  if (pixelRange === 'symmetric') layers.push((x) => context.backend.tf.sub(context.backend.tf.mul(x, 2), 1));
-  layers.push((x) => conv(context, 'encoder.conv_in', x));
-  config.blockOutChannels.forEach((_, block) => {
+  const numBlocks = config.blockOutChannels.length;
+  return config.blockOutChannels.map((_, block) => {
+    const layers: Layer[] = [];
+    if (block === 0) {
+      if (pixelRange === 'symmetric') layers.push((x) => context.backend.tf.sub(context.backend.tf.mul(x, 2), 1));
+      layers.push((x) => conv(context, 'encoder.conv_in', x));
+    }
     const prefix = `encoder.down_blocks.${block}`;
     for (let layer = 0; layer < config.layersPerBlock; layer++) {
       layers.push((x) => residualBlock(context, `${prefix}.resnets.${layer}`, x));
@@ -26,17 +27,18 @@ export function runEncoder(context: LayerContext, config: VQGANConfig, images: T
         layers.push((x) => attentionBlock(context, `${prefix}.attentions.${layer}`, x));
       }
     }
-    if (block < config.blockOutChannels.length - 1) {
+    if (block < numBlocks - 1) {
       layers.push((x) => downsample(context, `${prefix}.downsamplers.0`, x));
+      return layers;
     }
+    layers.push((x) => residualBlock(context, 'encoder.mid_block.resnets.0', x));
+    if (hasMidAttention) layers.push((x) => attentionBlock(context, 'encoder.mid_block.attentions.0', x));
+    layers.push(
+      (x) => residualBlock(context, 'encoder.mid_block.resnets.1', x),
+      (x) => normSwish(context, 'encoder.conv_norm_out', x),
+      (x) => conv(context, 'encoder.conv_out', x),
+      (x) => pointwiseConv(context, 'quant_conv', x),
+    );
+    return layers;
   });
-  layers.push((x) => residualBlock(context, 'encoder.mid_block.resnets.0', x));
-  if (hasMidAttention) layers.push((x) => attentionBlock(context, 'encoder.mid_block.attentions.0', x));
-  layers.push(
-    (x) => residualBlock(context, 'encoder.mid_block.resnets.1', x),
-    (x) => normSwish(context, 'encoder.conv_norm_out', x),
-    (x) => conv(context, 'encoder.conv_out', x),
-    (x) => pointwiseConv(context, 'quant_conv', x),
-  );
-  return runLayers(context, images, layers);
 }

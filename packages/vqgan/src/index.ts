@@ -46,4 +46,4 @@ export { CODEBOOK, vqganParameters } from './parameters.js';
 export { codebookLoss, commitmentLoss, type Quantized, quantize, straightThrough } from './quantizer.js';
 export type { VQGANStructure } from './structure.js';
 export { tamingVQGAN } from './taming/weights.js';
-export { type Reconstruction, VQGAN } from './vqgan.js';
+export { type Reconstruction, VQGAN, type VQGANPart } from './vqgan.js';

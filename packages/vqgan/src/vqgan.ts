@@ -2,9 +2,9 @@ import { assertShape, type Backend, ShapeError } from '@muse/backend';
 import type { Parameters } from '@muse/checkpoint';
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { downsampleFactorOf, type VQGANConfig } from './config.js';
-import { runDecoderHead, runDecoderTrunk } from './decoder.js';
-import { runEncoder } from './encoder.js';
-import { type LayerContext, parameter } from './layers.js';
+import { decoderLevels, runDecoderHead } from './decoder.js';
+import { encoderLevels } from './encoder.js';
+import { type Layer, type LayerContext, parameter, runLayers } from './layers.js';
 import { CODEBOOK } from './parameters.js';
 import { type Quantized, quantize, straightThrough } from './quantizer.js';
 import { museStructure } from './structure.js';
@@ -16,6 +16,9 @@ export interface Reconstruction extends Quantized {
   /** Pixels, f32 [B, H, W, 3], not clipped; the gradient goes straight through the quantizer. */
   readonly reconstructed: Tensor4D;
 }
+
+/** A part of the network. The input stays the caller's, as is the result. */
+export type VQGANPart = (x: Tensor) => Tensor;
 
 /**
  * The tokenizer of Muse: images to a grid of token ids and back, fully convolutional, so any height and width that are
@@ -49,7 +52,7 @@ export class VQGAN {
    */
   encode(images: Tensor4D): Tensor {
     this.#checkImages('encode', images);
-    return this.backend.tf.tidy(() => this.quantize(this.encodeLatents(images)).tokenIds);
+    return this.#runParts(images, this.encodeParts());
   }
 
   /**
@@ -61,17 +64,38 @@ export class VQGAN {
     const place = { package: 'vqgan', in: 'decode' };
     assertShape(place, 'tokenIds', tokenIds, ['B', 'h', 'w']);
     if (tokenIds.dtype !== 'int32') throw new ShapeError(place, `expected tokenIds int32, got ${tokenIds.dtype}`);
+    return this.#runParts(tokenIds, this.decodeParts()) as Tensor4D;
+  }
+
+  /**
+   * `encode` in parts, one for each resolution: the first takes images, each of the others what the last one gave, the last gives token ids.
+   * A device frees what a part has used when it has computed it: who waits for it between parts needs less of its memory.
+   */
+  encodeParts(): readonly VQGANPart[] {
+    const levels = encoderLevels(this.#context, this.config);
+    return levels.map((layers, level) => (x) => {
+      const last: Layer[] =
+        level === levels.length - 1 ? [(latents) => this.quantize(latents).tokenIds as Tensor4D] : [];
+      return runLayers(this.#context, x as Tensor4D, [...layers, ...last]);
+    });
+  }
+
+  /** `decode` in parts, as `encodeParts`: from token ids to images. */
+  decodeParts(): readonly VQGANPart[] {
     const { tf, ops } = this.backend;
-    return tf.tidy(() => {
-      const quantized = ops.embedding(this.codebook, tokenIds) as Tensor4D;
-      return tf.clipByValue(this.decodeLatents(quantized), 0, 1) as Tensor4D;
+    const levels = decoderLevels(this.#context, this.config);
+    return levels.map((layers, level) => (x) => {
+      const first: Layer[] = level === 0 ? [(ids) => ops.embedding(this.codebook, ids) as Tensor4D] : [];
+      const last: Layer[] =
+        level === levels.length - 1 ? [(hidden) => tf.clipByValue(this.decodeHidden(hidden), 0, 1) as Tensor4D] : [];
+      return runLayers(this.#context, x as Tensor4D, [...first, ...layers, ...last]);
     });
   }
 
   /** Encoder outputs before the quantizer. @param images f32 [B, H, W, 3] @returns z f32 [B, h, w, E] */
   encodeLatents(images: Tensor4D): Tensor4D {
     this.#checkImages('encodeLatents', images);
-    return runEncoder(this.#context, this.config, images);
+    return runLayers(this.#context, images, encoderLevels(this.#context, this.config).flat());
   }
 
   /** Pixels of quantized latents, not clipped. @param quantized f32 [B, h, w, E] @returns f32 [B, H, W, 3] */
@@ -99,7 +123,7 @@ export class VQGAN {
   decodeToHidden(quantized: Tensor4D): Tensor4D {
     const place = { package: 'vqgan', in: 'decodeLatents' };
     assertShape(place, 'quantized', quantized, ['B', 'h', 'w', this.config.codebookDim]);
-    return runDecoderTrunk(this.#context, this.config, quantized);
+    return runLayers(this.#context, quantized, decoderLevels(this.#context, this.config).flat());
   }
 
   /** The decoder's last convolution. @param hidden f32 [B, H, W, C] @returns f32 [B, H, W, 3] */
@@ -116,6 +140,10 @@ export class VQGAN {
   dispose(): void {
     for (const tensor of this.parameters.values()) tensor.dispose();
     this.parameters.clear();
+  }
+
+  #runParts(input: Tensor, parts: readonly VQGANPart[]): Tensor {
+    return runLayers(this.#context, input as Tensor4D, parts as readonly Layer[]);
   }
 
   #checkImages(method: string, images: Tensor4D): void {

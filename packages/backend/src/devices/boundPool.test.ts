@@ -57,6 +57,16 @@ describeBackends(
       }
     });
 
+    it('is empty when memory is to be freed', async () => {
+      const { tf } = backend();
+      tf.dispose([tf.fill([1024, 4500], 1), tf.fill([1024, 4501], 1)]);
+      await backend().freeMemory();
+      expect(pool().free).toBe(0);
+      const sum = tf.sum(tf.fill([1024, 4500], 2));
+      expect([...(await sum.data())]).toEqual([2 * 1024 * 4500]);
+      sum.dispose();
+    });
+
     it('destroys no buffer of an upload that waits', async () => {
       const { tf } = backend();
       const others = Array.from({ length: 18 }, (_, i) => tf.fill([1024, 4400 + i], i));

@@ -26,14 +26,14 @@ const MAX_SPARE_BYTES = 64 * MIB;
  *   than what was in use at once and 64 MiB;
  * - when more is free than a fifth of what is in use, or 128 MiB: a call that took much gives it back.
  */
-export function boundPool(pool: unknown): void {
+export function boundPool(pool: unknown): { destroyFree(): void } {
   const manager = pool as BufferManager;
   const acquire = manager.acquireBuffer.bind(manager);
   const release = manager.releaseBuffer.bind(manager);
   /** In the order in which they were freed. */
   const free = new Set<GPUBuffer>();
 
-  const destroyFree = (maxBytes: number, bytesToKeep: number) => {
+  const destroy = (maxBytes: number, bytesToKeep: number) => {
     let numBytes = 0;
     for (const buffer of free) {
       const isEnough = manager.numBytesAllocated - manager.numBytesUsed <= bytesToKeep;
@@ -50,7 +50,7 @@ export function boundPool(pool: unknown): void {
 
   manager.acquireBuffer = (size, usage, mappedAtCreation = false, reuse = true) => {
     const hasFree = reuse && (manager.freeBuffers.get(keyOf({ size, usage }))?.length ?? 0) > 0;
-    if (!hasFree) destroyFree(size, MAX_SPARE_BYTES);
+    if (!hasFree) destroy(size, MAX_SPARE_BYTES);
     const buffer = acquire(size, usage, mappedAtCreation, reuse);
     free.delete(buffer);
     return buffer;
@@ -60,8 +60,10 @@ export function boundPool(pool: unknown): void {
     release(buffer, reuse);
     if (!reuse) return;
     free.add(buffer);
-    destroyFree(Number.POSITIVE_INFINITY, Math.max(MIN_FREE_BYTES, FREE_SHARE * manager.numBytesUsed));
+    destroy(Number.POSITIVE_INFINITY, Math.max(MIN_FREE_BYTES, FREE_SHARE * manager.numBytesUsed));
   };
+
+  return { destroyFree: () => destroy(Number.POSITIVE_INFINITY, 0) };
 }
 
 /** As tfjs names it. */

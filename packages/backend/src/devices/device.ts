@@ -57,6 +57,8 @@ export interface RunningDevice {
   readonly bfloat16Ops?: BasicOps;
   /** @see Backend.checkErrors */
   checkErrors(): Promise<void>;
+  /** Lets go of memory that is kept for tensors to come; the device has it back when `checkErrors` resolves. */
+  freeSpare?(): void;
   /** @see Backend.capture; absent, or nothing, where functions are called each time. */
   capture?(
     fn: TensorFunction,

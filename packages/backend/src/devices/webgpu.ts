@@ -6,7 +6,7 @@ import { hoistDirectives } from '../kernels/webgpu/directives.js';
 import { fixWebgpuKernels } from '../kernels/webgpu/fixWebgpuKernels.js';
 import { packWeight } from '../kernels/webgpu/packedWeights.js';
 import { webgpuComposedOps, webgpuOps } from '../kernels/webgpu/webgpuOps.js';
-import type { TfjsWebgpu } from '../plan/tfjsWebgpu.js';
+import { submitPending, type TfjsWebgpu } from '../plan/tfjsWebgpu.js';
 import { TileTuner } from '../plan/tileTuner.js';
 import { webgpuPlan } from '../plan/webgpuPlan.js';
 import { boundPool } from './boundPool.js';
@@ -70,7 +70,7 @@ export const webgpuDevice: Device = {
     // Small tensors would silently be computed in JavaScript.
     tf.env().set('WEBGPU_CPU_FORWARD', false);
     const backend = tf.backend() as InstanceType<typeof WebGPUBackend>;
-    boundPool(backend.bufferManager);
+    const pool = boundPool(backend.bufferManager);
     const tuner =
       (autotune ?? isGpu(adapter))
         ? await TileTuner.open(backend as unknown as TfjsWebgpu, platform.textStore(`webgpu-tiles-${keyOf(adapter)}`))
@@ -90,6 +90,10 @@ export const webgpuDevice: Device = {
         await Promise.race([device.queue.onSubmittedWorkDone(), device.lost]);
         const first = errors.splice(0)[0];
         if (first) throw new MuseError({ package: 'backend', in: 'webgpu' }, first);
+      },
+      freeSpare() {
+        submitPending(backend as unknown as TfjsWebgpu); // what waits is free after it
+        pool.destroyFree();
       },
       packWeight,
       capture: (fn, inputs) => webgpuPlan(backend as unknown as TfjsWebgpu, fn, inputs, tuner),
