@@ -22,6 +22,8 @@ export const GEMM_SCRATCH_BYTES: usize = TILE_BYTES + PANEL_BYTES;
 /**
  * out[rows, columns] = a[rows, depth] · b[depth, columns]; b is stored as [columns, depth] where `isTransposed`.
  * Strides are in bytes from row to row.
+ *
+ * @param isAdded to what is in out already: a block of BLOCK_DEPTH of a product that goes over more
  */
 export function multiply(
   a: usize,
@@ -35,12 +37,13 @@ export function multiply(
   depth: i32,
   columns: i32,
   scratch: usize,
+  isAdded: bool = false,
 ): void {
   const tile = scratch;
   const panel = scratch + TILE_BYTES;
   for (let k: i32 = 0; k < depth; k += BLOCK_DEPTH) {
     const size = min(BLOCK_DEPTH, depth - k);
-    const isFirst = k === 0;
+    const isFirst = k === 0 && !isAdded;
     const blockA = a + ((<usize>k) << 2);
     for (let column: i32 = 0; column < columns; column += PANEL) {
       const width = min(PANEL, columns - column);

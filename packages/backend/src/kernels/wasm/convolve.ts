@@ -25,10 +25,15 @@ interface Quarter {
   readonly column: 0 | 1;
 }
 
-/** What a thread gathers at once: a share of the second-level cache. */
-const WINDOW_BYTES = 2 ** 19;
-const MIN_PIXELS = 16;
+/** Pixels of a task: windows that stay in the cache while panels of the filter go by, and enough to pack a panel for. */
 const MAX_PIXELS = 128;
+const MIN_PIXELS = 64;
+/** Output channels of a task where there are few pixels: enough to gather windows for. */
+const MIN_CHANNELS = 64;
+/** As many tasks as keep threads busy to the end, where there is enough for them to do. */
+const MIN_TASKS = 16;
+/** Depth of the windows that are gathered at once, BLOCK_DEPTH in assembly/gemm.ts. */
+const BLOCK_DEPTH = 256;
 
 /** A convolution, channels last, with what follows it. @returns f32 [B, outHeight, outWidth, O] */
 export function convolve(convolution: Convolution): tf.Tensor4D {
@@ -81,19 +86,20 @@ function runConvolution(convolution: Convolution, to: tf.Tensor | Quarter): void
   const [kernelHeight, kernelWidth, , O] = filter.shape as [number, number, number, number];
   const kernels = wasmKernels();
   const numPixels = B * outHeight * outWidth;
-  const windowBytes = kernelHeight * kernelWidth * I * 4;
-  const fitting = Math.floor(WINDOW_BYTES / windowBytes);
-  const tilePixels = Math.min(numPixels, MAX_PIXELS, Math.max(MIN_PIXELS, fitting));
+  const tilePixels = Math.min(numPixels, MAX_PIXELS, Math.max(MIN_PIXELS, Math.ceil(numPixels / MIN_TASKS)));
+  const pixelTiles = Math.ceil(numPixels / tilePixels);
+  // In panels of eight.
+  const tileChannels = Math.max(MIN_CHANNELS, 8 * Math.ceil(O / Math.ceil(MIN_TASKS / pixelTiles) / 8));
   const quarter = 'image' in to ? to : undefined;
   const out = 'image' in to ? to.image : to;
   kernels.run({
     kernel: 'conv2d',
-    numTasks: Math.ceil(numPixels / tilePixels),
+    numTasks: pixelTiles * Math.ceil(O / tileChannels),
     args: [
       ...[kernels.address(x), kernels.address(filter), kernels.address(out), bias && kernels.address(bias)],
       ...[H, W, I, outHeight, outWidth, O, kernelHeight, kernelWidth, ...strides, ...padding, tilePixels, numPixels],
-      ...[quarter ? 2 : 1, quarter?.row, quarter?.column, residual && kernels.address(residual)],
+      ...[quarter ? 2 : 1, quarter?.row, quarter?.column, residual && kernels.address(residual), tileChannels],
     ],
-    scratchBytes: GEMM_SCRATCH_BYTES + tilePixels * (windowBytes + (quarter ? O * 4 : 0)),
+    scratchBytes: GEMM_SCRATCH_BYTES + tilePixels * (BLOCK_DEPTH + (quarter ? tileChannels : 0)) * 4,
   });
 }

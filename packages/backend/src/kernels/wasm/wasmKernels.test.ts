@@ -12,7 +12,7 @@ afterEach(async () => {
   backend = undefined;
 });
 
-/** Past every tile: rows 128 and 4, columns 64 and 8, inner blocks 256, pixels 128, chunks. */
+/** Past every tile: rows 128 and 4, columns 64 and 8, inner blocks 256, pixels 128 and 64, chunks. */
 const cases: Record<string, (ops: Backend['ops'], random: (...shape: number[]) => Tensor) => Tensor> = {
   linear: (ops, random) => ops.linear(random(2, 197, 521), random(521, 67) as Tensor2D, random(67) as Tensor1D),
   fusedLinear: (ops, random) =>
@@ -59,6 +59,15 @@ const cases: Record<string, (ops: Backend['ops'], random: (...shape: number[]) =
       stride: 2,
       padding: [0, 1, 0, 1],
     }),
+  'conv2d of few pixels and many channels': (ops, random) =>
+    ops.normSiluConv2d(
+      random(1, 5, 7, 131) as Tensor4D,
+      { weight: random(131) as Tensor1D, bias: random(131) as Tensor1D, numGroups: 1 },
+      random(3, 3, 131, 137) as Tensor4D,
+      { bias: random(137) as Tensor1D, residual: random(1, 5, 7, 137) as Tensor4D },
+    ),
+  'upsampleConv2d of few pixels and many channels': (ops, random) =>
+    ops.upsampleConv2d(random(1, 3, 5, 131) as Tensor4D, random(3, 3, 131, 71) as Tensor4D, random(71) as Tensor1D),
   'pointwise conv2d': (ops, random) => ops.conv2d(random(2, 7, 5, 11) as Tensor4D, random(1, 1, 11, 13) as Tensor4D),
   upsampleConv2d: (ops, random) =>
     ops.upsampleConv2d(random(2, 7, 11, 13) as Tensor4D, random(3, 3, 13, 17) as Tensor4D, random(17) as Tensor1D),
