@@ -53,9 +53,11 @@ export interface Backend {
    * first run must repeat the function's result to the bit. On tensorflow, without a GPU, its ops become a graph of the same bits.
    * Other devices give a plan that calls the function.
    *
+   * @param fn or several that follow each other, each of which takes what the one before gave: they become one plan, and on webgpu
+   * the device gives back what one has used before the next is recorded (see `freeMemory`)
    * @throws MuseError if the function reads values back, writes into tensors from outside, or can't be repeated
    */
-  capture(fn: TensorFunction, inputs: readonly Tf.Tensor[]): Promise<Plan>;
+  capture(fn: TensorFunction | readonly TensorFunction[], inputs: readonly Tf.Tensor[]): Promise<Plan>;
   /**
    * A weight of `linear`, `conv2d` and the composed ops in fewer bits, where the device has kernels that read them (webgpu).
    * Only these ops understand the result, whose shape and dtype are the weight's; its values can't be read.

@@ -5,7 +5,7 @@ import type { DeviceOptions, RunningDevice } from './devices/device.js';
 import { activate } from './devices/tfjsBackend.js';
 import { UnsupportedBackendError } from './errors.js';
 import { composeOps } from './ops/composeOps.js';
-import { eagerPlan } from './plan/eagerPlan.js';
+import { eagerPlan, inSequence } from './plan/eagerPlan.js';
 
 export interface BackendOptions extends DeviceOptions {
   /** A device by name, or `auto` (default): a real GPU by WebGPU, else tensorflow, wasm, cpu. */
@@ -104,8 +104,11 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
       device.freeSpare?.();
       await device.checkErrors();
     },
-    capture: async (fn, inputs) =>
-      (await device.capture?.(fn, inputs, backend)) ?? eagerPlan(fn, inputs, () => device.checkErrors()),
+    async capture(given, inputs) {
+      if (typeof given !== 'function' && device.captureParts) return device.captureParts(given, inputs, backend);
+      const fn = typeof given === 'function' ? given : inSequence(given);
+      return (await device.capture?.(fn, inputs, backend)) ?? eagerPlan(fn, inputs, () => device.checkErrors());
+    },
     packWeight(weight, packed) {
       if (device.packWeight && dtypes.includes(packed)) return device.packWeight(weight, packed);
       const expected = device.packWeight ? `a dtype of the device ${name} (${dtypes.join(', ')})` : 'the device webgpu';

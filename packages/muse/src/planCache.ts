@@ -13,7 +13,7 @@ export class PlanCache {
   }
 
   /** @param examples makes the inputs to capture for, if the plan is not there yet */
-  async get(key: string, fn: (...inputs: Tensor[]) => Tensor, examples: () => readonly Tensor[]): Promise<Plan> {
+  async get(key: string, fn: Parameters<Backend['capture']>[0], examples: () => readonly Tensor[]): Promise<Plan> {
     let plan = this.#plans.get(key);
     if (!plan) {
       plan = this.#backend.capture(fn, examples());

@@ -31,8 +31,7 @@ export class RepeatedCall {
     if (this.#seen.has(shape)) this.#repeated ??= shape;
     this.#seen.add(shape);
     if (this.#repeated !== shape) return this.#runWaiting(input);
-    const all = (given: Tensor) => this.#parts.reduce((x, part) => this.#next(part, x, given), given);
-    const plan = await this.#plans.get(shape, all, () => [input]);
+    const plan = await this.#plans.get(shape, this.#parts, () => [input]);
     const [output] = await plan.run([input]);
     return output!;
   }
@@ -48,19 +47,14 @@ export class RepeatedCall {
       for (const [at, part] of this.#parts.entries()) {
         if (at > 0) await this.#runtime.backend.freeMemory();
         this.#runtime.checkAlive(this.#where);
-        x = this.#next(part, x, input);
+        const before = x;
+        x = this.#runtime.backend.tf.tidy(() => part(before));
+        if (before !== input) before.dispose();
       }
       return x;
     } catch (error) {
       if (x !== input) x.dispose();
       throw error;
     }
-  }
-
-  /** What a part makes of x, which is freed unless it was given. */
-  #next(part: Part, x: Tensor, given: Tensor): Tensor {
-    const next = this.#runtime.backend.tf.tidy(() => part(x));
-    if (x !== given) x.dispose();
-    return next;
   }
 }

@@ -65,6 +65,12 @@ export interface RunningDevice {
     inputs: readonly Tensor[],
     backend: Pick<Backend, 'ops' | 'dtype'>,
   ): Promise<Plan | undefined>;
+  /** As `capture` of functions that follow each other; absent where they are captured as one. */
+  captureParts?(
+    parts: readonly TensorFunction[],
+    inputs: readonly Tensor[],
+    backend: Pick<Backend, 'freeMemory'>,
+  ): Promise<Plan>;
   /** @see Backend.packWeight; absent where weights are f32 only. */
   packWeight?(weight: Tensor, dtype: PackedDtype): Tensor;
   /** @see Backend.widenFloats */

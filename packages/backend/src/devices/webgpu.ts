@@ -96,7 +96,9 @@ export const webgpuDevice: Device = {
         pool.destroyFree();
       },
       packWeight,
-      capture: (fn, inputs) => webgpuPlan(backend as unknown as TfjsWebgpu, fn, inputs, tuner),
+      capture: (fn, inputs) => webgpuPlan(backend as unknown as TfjsWebgpu, [fn], inputs, { tuner }),
+      captureParts: (parts, inputs, { freeMemory }) =>
+        webgpuPlan(backend as unknown as TfjsWebgpu, parts, inputs, { tuner, free: freeMemory }),
       async stop() {
         shutDown('webgpu');
         device.destroy();

@@ -76,6 +76,46 @@ describeBackends('a plan', (backend, device) => {
     });
   });
 
+  it('of functions that follow each other is that of their sequence, whatever they hand on', async () => {
+    await expectNoLeaks(backend(), async () => {
+      const { tf } = backend();
+      const { weights, x, mask, fn } = make();
+      const parts = [
+        (a: Tensor, m: Tensor) => [fn(a, m), m, a, tf.mul(tf.tensor1d([7, 11]), 2), tf.tensor1d([7, 11])],
+        (a: Tensor, m: Tensor, first: Tensor, made: Tensor, given: Tensor) => [
+          fn(a, m),
+          first,
+          made,
+          given,
+          tf.add(m, 1),
+        ],
+        (a: Tensor, first: Tensor, made: Tensor, given: Tensor) => [
+          tf.add(fn(a, mask), first),
+          made,
+          tf.mul(given, made),
+          a,
+          a,
+        ],
+      ];
+      const plan = await backend().capture(parts, [x, mask]);
+      for (const seed of [11, 12]) {
+        const input = tf.randomNormal([2, 7, 15], 0, 1, 'float32', seed);
+        const expected = tf.tidy(() => {
+          const twice = fn(fn(input, mask), mask);
+          return [tf.add(fn(twice, mask), input), twice];
+        });
+        const outputs = await plan.run([input, mask]);
+        expect(await bits(outputs[0]!)).toEqual(await bits(expected[0]!));
+        expect([...(await outputs[1]!.data())]).toEqual([14, 22]);
+        expect([...(await outputs[2]!.data())]).toEqual([98, 242]);
+        for (const output of outputs.slice(3)) expect(await bits(output)).toEqual(await bits(expected[1]!));
+        tf.dispose([input, ...expected, ...outputs]);
+      }
+      plan.dispose();
+      tf.dispose([x, mask, ...weights]);
+    });
+  });
+
   it('runs several times at once, each with its own result', async () => {
     const { tf } = backend();
     const table = tf.range(0, 13);
@@ -178,6 +218,41 @@ describeBackends(
         delete (gpu().device as Partial<GPUDevice>).createBuffer;
         x.dispose();
       }
+    });
+
+    it('has the device give back what a part has used before the next is recorded', async () => {
+      const { tf } = backend();
+      const allocated = () => (tf.memory() as unknown as { numBytesAllocatedInGPU: number }).numBytesAllocatedInGPU;
+      const x = tf.fill([1024, 4099], 1);
+      await backend().freeMemory();
+      const before = allocated();
+      const between: number[] = [];
+      /** A chain of five tensors of about 16 MiB and a few columns. */
+      const part = (columns: number) => (a: Tensor) => {
+        between.push(allocated() - before);
+        let y: Tensor = tf.slice(a, [0, 0], [1024, columns]);
+        for (let i = 0; i < 5; i++) y = tf.add(y, 1);
+        return y;
+      };
+      const plan = await backend().capture([part(4098), part(4097), part(4096)], [x]);
+      const MIB = 2 ** 20;
+      // The plan's own input, and what the last part has given; its chain would be as much again.
+      for (const bytes of between.slice(1)) expect(bytes).toBeLessThan(34 * MIB);
+      const [sum] = await plan.run([x]);
+      expect((await sum!.data()).every((value) => value === 16)).toBe(true);
+      plan.dispose();
+      tf.dispose([x, sum!]);
+    });
+
+    it('refuses a second part that leaves the GPU, and leaves nothing behind', async () => {
+      const { tf } = backend();
+      const x = tf.ones([4]);
+      await expectNoLeaks(backend(), async () => {
+        const reads = (a: Tensor) => tf.mul(a, tf.mul(a, 2).dataSync()[0]!);
+        const parts = [(a: Tensor) => tf.add(a, 1), reads];
+        await expect(backend().capture(parts, [x])).rejects.toThrow('stays on the GPU, no reading of values');
+      });
+      x.dispose();
     });
 
     it('refuses a function that leaves the GPU, and leaves nothing behind', async () => {

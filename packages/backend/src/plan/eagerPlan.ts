@@ -33,6 +33,19 @@ export function eagerPlan(fn: TensorFunction, examples: readonly tf.Tensor[], ch
   };
 }
 
+/** Functions that follow each other as one: the first takes the inputs, each of the others what the one before gave. */
+export function inSequence(parts: readonly TensorFunction[]): TensorFunction {
+  return (...inputs) => {
+    let tensors = inputs;
+    for (const part of parts) {
+      const before = tensors;
+      tensors = runTidy(() => part(...before));
+      tf.dispose(before.filter((tensor) => !inputs.includes(tensor) && !tensors.includes(tensor)));
+    }
+    return tensors;
+  };
+}
+
 /** One result or several, as a list. */
 export function runTidy(fn: () => tf.Tensor | readonly tf.Tensor[]): tf.Tensor[] {
   const result = tf.tidy(() => fn() as tf.TensorContainer) as tf.Tensor | tf.Tensor[];

@@ -20,25 +20,26 @@ export interface Dispatch {
   readonly uniforms: UniformBinding;
 }
 
-export interface Recording<T> {
-  readonly result: T;
-  readonly dispatches: readonly Dispatch[];
+export interface Recording {
+  readonly dispatches: Dispatch[];
+  /** Tensors that the commands make, without values of the host. */
+  readonly made: WeakSet<object>;
   /** Tensors that the commands read and do not make: each has one reference more, so that it is not freed. */
-  readonly kept: ReadonlySet<object>;
+  readonly kept: Set<object>;
 }
 
 const place = { package: 'backend', in: 'capture' } as const;
 
+export function newRecording(): Recording {
+  return { dispatches: [], made: new WeakSet(), kept: new Set() };
+}
+
 /**
- * Runs a function on tfjs's webgpu backend and writes down its GPU commands on the way.
+ * Runs a function on tfjs's webgpu backend and writes down its GPU commands on the way, behind those that are recorded.
  *
  * @throws MuseError if it leaves the GPU: then its commands are not all that it does
  */
-export function recordDispatches<T>(backend: TfjsWebgpu, fn: () => T): Recording<T> {
-  const dispatches: Dispatch[] = [];
-  /** Tensors that the function makes without values of the host. */
-  const made = new WeakSet<object>();
-  const kept = new Set<object>();
+export function recordDispatches<T>(backend: TfjsWebgpu, { dispatches, made, kept }: Recording, fn: () => T): T {
   const hooks = {
     write(values: unknown, ...rest: [number[], tf.TensorInfo['dtype']]) {
       const dataId = originals.write.call(backend, values, ...rest);
@@ -91,21 +92,15 @@ export function recordDispatches<T>(backend: TfjsWebgpu, fn: () => T): Recording
   if (names.some((name) => Object.hasOwn(backend, name))) refuse('no capture inside');
   Object.assign(backend, hooks);
   try {
-    return { result: fn(), dispatches, kept };
-  } catch (error) {
-    submitPending(backend); // what is recorded still uses the buffers
-    releaseRecording(backend, { dispatches, kept });
-    throw error;
+    return fn();
   } finally {
+    submitPending(backend);
     for (const name of names) delete (backend as Partial<TfjsWebgpu>)[name];
   }
 }
 
 /** Gives uniform buffers back to tfjs's pool and lets go of the tensors that were kept. */
-export function releaseRecording(
-  backend: TfjsWebgpu,
-  { dispatches, kept }: Pick<Recording<unknown>, 'dispatches' | 'kept'>,
-): void {
+export function releaseRecording(backend: TfjsWebgpu, { dispatches, kept }: Recording): void {
   for (const { uniforms } of dispatches) backend.bufferManager.releaseBuffer(uniforms.buffer);
   for (const dataId of kept) releaseData(backend, dataId);
 }

@@ -40,7 +40,7 @@ describeBackends(
         tf.randomNormal([21, 29], 0, 1, 'float32', 5),
       ];
       const tuner = await TileTuner.open(tfjs(), store);
-      const plan = await webgpuPlan(tfjs(), (rows) => ops.linear(rows, weight as Tensor2D), [x], tuner);
+      const plan = await webgpuPlan(tfjs(), [(rows) => ops.linear(rows, weight as Tensor2D)], [x], { tuner });
       const [product] = await plan.run([x]);
       const result = await bits(product!);
       plan.dispose();
@@ -86,7 +86,7 @@ describeBackends(
       await expectNoLeaks(backend(), async () => {
         const tuner = await TileTuner.open(tfjs(), memoryStore());
         const reads = (rows: Tensor) => tf.mul(ops.linear(rows, weight), ops.linear(rows, weight).dataSync()[0]!);
-        await expect(webgpuPlan(tfjs(), reads, [x], tuner)).rejects.toThrow('no reading of values');
+        await expect(webgpuPlan(tfjs(), [reads], [x], { tuner })).rejects.toThrow('no reading of values');
         expect(tileChoice().measured.size).toBe(0);
       });
       tf.dispose([x, weight]);

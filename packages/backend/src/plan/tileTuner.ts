@@ -97,7 +97,7 @@ export class TileTuner {
       }
       return product!;
     };
-    const replay = await verifiedReplay(this.#backend, repeated, []);
+    const replay = await verifiedReplay(this.#backend, [repeated], []);
     try {
       let [ms, values] = [Number.POSITIVE_INFINITY, new Float32Array()];
       for (let round = 0; round < NUM_ROUNDS; round++) {

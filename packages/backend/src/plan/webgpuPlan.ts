@@ -10,23 +10,29 @@ import type { WebgpuReplay } from './webgpuReplay.js';
 
 const place = { package: 'backend', in: 'capture' } as const;
 
+export interface WebgpuPlanOptions {
+  /** See `verifiedReplay`. */
+  readonly free?: () => Promise<void>;
+  /** Measures products that the functions have and that are new to the device; without it they take the default tile. */
+  readonly tuner?: TileTuner | undefined;
+}
+
 /**
- * Captures a function on tfjs's webgpu backend. A first run is compared with the call that was recorded, bit by bit.
+ * Captures functions that follow each other on tfjs's webgpu backend. A first run is compared with the calls that were recorded, bit by bit.
  *
- * @param tuner measures products that the function has and that are new to the device; without it they take the default tile
- * @throws MuseError if the function leaves the GPU, or if a run does not repeat it
+ * @throws MuseError if a function leaves the GPU, or if a run does not repeat it
  */
 export async function webgpuPlan(
   backend: TfjsWebgpu,
-  fn: TensorFunction,
+  parts: readonly TensorFunction[],
   examples: readonly tf.Tensor[],
-  tuner?: TileTuner,
+  options: WebgpuPlanOptions = {},
 ): Promise<Plan> {
   for (const [i, { shape, dtype, size }] of examples.entries()) {
     if (size > 0 && (dtype === 'float32' || dtype === 'int32' || dtype === 'bool')) continue;
     throw new ShapeError(place, `expected input ${i} of numbers, got ${dtype} [${shape.join(', ')}]`);
   }
-  let replay = await tunedReplay(backend, fn, examples, tuner);
+  let replay = await tunedReplay(backend, parts, examples, options);
   let isDisposed = false;
   return {
     get dispatchCount() {
@@ -41,7 +47,7 @@ export async function webgpuPlan(
       checkNotDisposed(isDisposed);
       if (!fitInputs(replay.specs, inputs)) {
         const given = tf.tidy(() => toTensors(replay.specs, inputs).map((input) => tf.clone(input)));
-        const next = await tunedReplay(backend, fn, given, tuner).finally(() => tf.dispose(given));
+        const next = await tunedReplay(backend, parts, given, options).finally(() => tf.dispose(given));
         if (isDisposed) next.dispose();
         checkNotDisposed(isDisposed);
         replay.dispose();
@@ -61,14 +67,19 @@ export async function webgpuPlan(
 /** A replay; if it meets products that can be had faster, it is recorded again with their tiles. */
 async function tunedReplay(
   backend: TfjsWebgpu,
-  fn: TensorFunction,
+  parts: readonly TensorFunction[],
   examples: readonly tf.Tensor[],
-  tuner: TileTuner | undefined,
+  { tuner, free }: WebgpuPlanOptions,
 ): Promise<WebgpuReplay> {
-  if (!tuner) return verifiedReplay(backend, fn, examples);
+  if (!tuner) return verifiedReplay(backend, parts, examples, free);
   const met: MetProducts = new Map();
   try {
-    const replay = await verifiedReplay(backend, tuner.watch(fn, met), examples);
+    const replay = await verifiedReplay(
+      backend,
+      parts.map((part) => tuner.watch(part, met)),
+      examples,
+      free,
+    );
     if (met.size === 0) return replay;
     // Its buffers are not needed while others are measured.
     replay.dispose();
@@ -76,5 +87,5 @@ async function tunedReplay(
   } finally {
     tuner.release(met);
   }
-  return verifiedReplay(backend, fn, examples);
+  return verifiedReplay(backend, parts, examples, free);
 }

@@ -1,10 +1,9 @@
 /// <reference types="@webgpu/types" />
 import * as tf from '@tensorflow/tfjs';
 import { layOutBuffers } from './bufferLayout.js';
-import { runTidy } from './eagerPlan.js';
-import type { PlanInput, TensorFunction } from './plan.js';
+import type { PlanInput } from './plan.js';
 import { isTensor, toWords } from './planInputs.js';
-import { type Recording, recordDispatches, releaseRecording } from './recordDispatches.js';
+import { type Recording, releaseRecording } from './recordDispatches.js';
 import { bufferOf, submitPending, type TfjsWebgpu } from './tfjsWebgpu.js';
 
 /** A dispatch with everything bound that it needs. */
@@ -22,48 +21,59 @@ interface Output {
 
 const BYTES_PER_ELEMENT = 4; // of every dtype that a GPU knows: float32, int32, bool
 
+/** Inputs of a plan's own. */
+export interface OwnInputs {
+  readonly tensors: tf.Tensor[];
+  /** Whose values each holds: they need no second copy. Tensors never change. */
+  readonly sources: (object | undefined)[];
+}
+
+/** Tensors of the shapes and dtypes to come, with the values of these. The caller disposes. */
+export function copyInputs(backend: TfjsWebgpu, examples: readonly tf.Tensor[]): OwnInputs {
+  const tensors = examples.map(({ shape, dtype }) => newTensor(backend, shape, dtype));
+  const buffers = examples.map(({ dataId }) => bufferOf(backend, dataId));
+  submitPending(backend); // what makes them, or an upload
+  const encoder = backend.device.createCommandEncoder();
+  for (const [i, { dataId, shape }] of tensors.entries()) {
+    encoder.copyBufferToBuffer(buffers[i]!, 0, bufferOf(backend, dataId), 0, sizeInBytes(shape));
+  }
+  backend.device.queue.submit([encoder.finish()]);
+  return { tensors, sources: examples.map(({ dataId }) => dataId) };
+}
+
 /**
  * The GPU commands of one call of a function for inputs of fixed shapes, bound to buffers of their own, so that a run
  * only encodes them again (command buffers of WebGPU are used once). Intermediates share buffers by their lifetimes.
  */
 export class WebgpuReplay {
-  /** What the call gave that was recorded, to compare with; the caller disposes. */
-  readonly eager: tf.Tensor[];
   readonly #backend: TfjsWebgpu;
   readonly #inputs: tf.Tensor[];
-  /** Whose values each input holds: they need no second copy. Tensors never change. */
   readonly #sources: (object | undefined)[];
-  readonly #recording: Recording<unknown>;
+  readonly #recording: Recording;
   readonly #bound: readonly BoundDispatch[];
   readonly #outputs: readonly Output[];
   readonly #buffers: GPUBuffer[];
   /** Results that no command makes: constants and inputs as they are. */
   readonly #constants: tf.Tensor[] = [];
 
-  /** @param examples inputs of the shapes and dtypes to come */
-  constructor(backend: TfjsWebgpu, fn: TensorFunction, examples: readonly tf.Tensor[]) {
+  /**
+   * @param inputs of `copyInputs`, which the recorded call had; the replay's from now on, as is the recording
+   * @param results what the recorded call gave; the caller's
+   */
+  constructor(
+    backend: TfjsWebgpu,
+    { tensors, sources }: OwnInputs,
+    recording: Recording,
+    results: readonly tf.Tensor[],
+  ) {
     this.#backend = backend;
-    this.#inputs = examples.map(({ shape, dtype }) => newTensor(backend, shape, dtype));
-    this.#sources = examples.map(() => undefined);
-    submitPending(backend);
-    const encoder = backend.device.createCommandEncoder();
-    this.#encodeInputs(encoder, examples);
-    backend.device.queue.submit([encoder.finish()]);
-    try {
-      const recording = recordDispatches(backend, () => runTidy(() => fn(...this.#inputs)));
-      this.#recording = recording;
-      // What a function gives as it was given stays where it is.
-      this.eager = recording.result.map((output) => tf.clone(output));
-      tf.dispose(recording.result.filter((output) => !this.#inputs.includes(output)));
-    } catch (error) {
-      tf.dispose(this.#inputs);
-      throw error;
-    }
-    submitPending(backend);
-    const { buffers, made } = this.#allocate();
+    this.#inputs = tensors;
+    this.#sources = sources;
+    this.#recording = recording;
+    const { buffers, made } = this.#allocate(results);
     this.#buffers = buffers;
     this.#bound = this.#bind(made);
-    this.#outputs = this.eager.map((output) => {
+    this.#outputs = results.map((output) => {
       const { dataId, shape, dtype } = output;
       const buffer = made.get(dataId);
       if (!buffer) this.#constants.push(tf.clone(output));
@@ -84,8 +94,12 @@ export class WebgpuReplay {
     return this.#buffers.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Encodes and submits one run. The tensors are the caller's; their values come when the GPU is done. */
-  run(inputs: readonly PlanInput[]): tf.Tensor[] {
+  /**
+   * Encodes and submits one run. The tensors are the caller's; their values come when the GPU is done.
+   *
+   * @param inputs if left out, those of the last run, or of the recorded call
+   */
+  run(inputs: readonly PlanInput[] = []): tf.Tensor[] {
     const { device } = this.#backend;
     submitPending(this.#backend);
     const encoder = device.createCommandEncoder();
@@ -134,7 +148,7 @@ export class WebgpuReplay {
   }
 
   /** A buffer for each tensor that the commands make. */
-  #allocate(): { buffers: GPUBuffer[]; made: Map<object, GPUBuffer> } {
+  #allocate(results: readonly tf.Tensor[]): { buffers: GPUBuffer[]; made: Map<object, GPUBuffer> } {
     const end = this.#recording.dispatches.length;
     const lifetimes = new Map<object, { sizeBytes: number; first: number; last: number }>();
     for (const [index, { output, inputs }] of this.#recording.dispatches.entries()) {
@@ -145,7 +159,7 @@ export class WebgpuReplay {
         if (lifetime) lifetime.last = index;
       }
     }
-    for (const { dataId } of this.eager) {
+    for (const { dataId } of results) {
       const lifetime = lifetimes.get(dataId);
       if (lifetime) lifetime.last = end;
     }
