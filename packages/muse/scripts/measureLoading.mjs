@@ -1,8 +1,10 @@
 // What loading a full-size aMUSEd takes: node scripts/measureLoading.mjs [amused-256|amused-512] [device] [--folder path] [--steps n]
+// [--images n] [--count-only]
 // Without a folder, one of the published shapes is made of sparse files (f16 zeros), which take no disk, in the temporary folder.
 // Prints the weights on the device, and how far the process's memory went beyond them and what it had before; with --steps once
 // more, after an image of so many steps, with the time of each and of the last step to the image. On webgpu also the most bytes of GPU
-// buffers that there were at once, which is the same for every adapter.
+// buffers that there were at once, which is the same for every adapter. --count-only has the GPU compute one workgroup of each command, and
+// reads zeros: the buffers are those of the whole, in a minute where a software driver takes ten.
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +17,12 @@ import { Muse } from '../dist/node/index.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { folder: { type: 'string' }, steps: { type: 'string' } },
+  options: {
+    folder: { type: 'string' },
+    steps: { type: 'string' },
+    images: { type: 'string', default: '1' },
+    'count-only': { type: 'boolean', default: false },
+  },
 });
 const [preset = 'amused-512', device = 'auto'] = positionals;
 const given = values.folder;
@@ -73,6 +80,28 @@ function countBuffers(device) {
   return count;
 }
 
+/** One workgroup of each command, and zeros for values. */
+function computeLittle(tfjs) {
+  const { device } = tfjs;
+  const { createCommandEncoder } = device;
+  device.createCommandEncoder = (descriptor) => {
+    const encoder = createCommandEncoder.call(device, descriptor);
+    const { beginComputePass } = encoder;
+    encoder.beginComputePass = (passDescriptor) => {
+      const pass = beginComputePass.call(encoder, passDescriptor);
+      const { dispatchWorkgroups } = pass;
+      pass.dispatchWorkgroups = () => dispatchWorkgroups.call(pass, 1, 1, 1);
+      return pass;
+    };
+    return encoder;
+  };
+  const { read } = tfjs;
+  Object.getPrototypeOf(tfjs).read = async function (dataId) {
+    const values = await read.call(this, dataId);
+    return new values.constructor(values.length);
+  };
+}
+
 async function writeSparse(path, specs) {
   let end = 0;
   const header = {};
@@ -126,6 +155,7 @@ const startMs = performance.now();
 try {
   const backend = await createBackend({ device });
   const buffers = backend.name === 'webgpu' ? countBuffers(backend.tf.backend().device) : undefined;
+  if (buffers && values['count-only']) computeLittle(backend.tf.backend());
   const muse = await Muse.fromPretrained(folder, {
     backend,
     onProgress: async ({ status }) => {
@@ -143,7 +173,8 @@ try {
   if (values.steps !== undefined) {
     const times = [performance.now()];
     const onStep = () => times.push(performance.now());
-    await muse.generate({ prompt: 'a', seed: 1, numSteps: Number(values.steps), onStep });
+    const count = Number(values.images);
+    await muse.generate({ prompt: 'a', seed: 1, count, numSteps: Number(values.steps), onStep });
     times.push(performance.now());
     const stepSeconds = times.slice(1).map((time, index) => seconds(time - times[index]));
     await print({ decodeSeconds: stepSeconds.pop(), stepSeconds });
