@@ -56,18 +56,22 @@ export const tensorflowComposedOps: Partial<ComposedOps> = unlessTaped<Partial<C
   upsampleConv2d: (x, weight, bias) => tf.tidy(() => convolve(referenceOps.upsampleNearest(x, 2), weight, [bias])),
 });
 
-/** Frees the images as soon as it has read them: at the decoder's end they are as large as all else that is alive. */
+/** Frees the images, and each sum, as soon as it has read them: at the decoder's end they are as large as all else that is alive. */
 function convolve(
   images: tf.Tensor4D,
   weight: tf.Tensor4D,
   addends: readonly (tf.Tensor | undefined)[],
   options?: Conv2dOptions,
 ): tf.Tensor4D {
-  const y = referenceOps.conv2d(images, weight, undefined, options);
+  let y = referenceOps.conv2d(images, weight, undefined, options);
   images.dispose();
-  const present = addends.filter((addend) => addend !== undefined);
-  if (present.length === 0) return y;
-  return runProgram([y, ...present], (run, sum, ...rest) => rest.reduce((a, b) => run.add(a, b), sum!)) as tf.Tensor4D;
+  for (const addend of addends) {
+    if (!addend) continue;
+    const sum = runProgram([y, addend], (run, a, b) => run.add(a!, b!)) as tf.Tensor4D;
+    y.dispose();
+    y = sum;
+  }
+  return y;
 }
 
 const silu = (run: EagerProgram, x: Handle) => run.silu(x);
