@@ -25,3 +25,9 @@ export function joinRows<T extends { dispose(): void }>(parts: readonly T[]): T 
   const joined = lists[0]!.map((_, i) => tf.concat(lists.map((list) => list[i]!)));
   return { ...withTensors(parts[0]!, joined), dispose: () => tf.dispose(joined) };
 }
+
+/** Of each tensor of an object its first row. The caller disposes it. */
+export function firstRow<T extends { dispose(): void }>(value: T): T {
+  const rows = tensorsOf(value).map((tensor) => tf.slice(tensor, 0, 1));
+  return { ...withTensors(value, rows), dispose: () => tf.dispose(rows) };
+}
