@@ -105,9 +105,9 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
       await device.checkErrors();
     },
     async capture(given, inputs) {
-      if (typeof given !== 'function' && device.captureParts) return device.captureParts(given, inputs, backend);
-      const fn = typeof given === 'function' ? given : inSequence(given);
-      return (await device.capture?.(fn, inputs, backend)) ?? eagerPlan(fn, inputs, () => device.checkErrors());
+      const parts = typeof given === 'function' ? [given] : given;
+      const plan = await device.capture?.(parts, inputs, backend);
+      return plan ?? eagerPlan(inSequence(parts), inputs, () => device.checkErrors());
     },
     packWeight(weight, packed) {
       if (device.packWeight && dtypes.includes(packed)) return device.packWeight(weight, packed);

@@ -59,18 +59,12 @@ export interface RunningDevice {
   checkErrors(): Promise<void>;
   /** Lets go of memory that is kept for tensors to come; the device has it back when `checkErrors` resolves. */
   freeSpare?(): void;
-  /** @see Backend.capture; absent, or nothing, where functions are called each time. */
+  /** @see Backend.capture, of functions that follow each other; absent, or nothing, where functions are called each time. */
   capture?(
-    fn: TensorFunction,
-    inputs: readonly Tensor[],
-    backend: Pick<Backend, 'ops' | 'dtype'>,
-  ): Promise<Plan | undefined>;
-  /** As `capture` of functions that follow each other; absent where they are captured as one. */
-  captureParts?(
     parts: readonly TensorFunction[],
     inputs: readonly Tensor[],
-    backend: Pick<Backend, 'freeMemory'>,
-  ): Promise<Plan>;
+    backend: Pick<Backend, 'ops' | 'dtype' | 'freeMemory'>,
+  ): Promise<Plan | undefined>;
   /** @see Backend.packWeight; absent where weights are f32 only. */
   packWeight?(weight: Tensor, dtype: PackedDtype): Tensor;
   /** @see Backend.widenFloats */

@@ -1,6 +1,7 @@
 import { UnsupportedBackendError } from '../errors.js';
 import { fixTensorflowKernels } from '../kernels/tensorflow/fixTensorflowKernels.js';
 import { tensorflowComposedOps, tensorflowOps } from '../kernels/tensorflow/tensorflowOps.js';
+import { inSequence } from '../plan/eagerPlan.js';
 import { bfloat16Ops } from '../tensorflow/bfloat16Ops.js';
 import { doGraphsRepeat } from '../tensorflow/doGraphsRepeat.js';
 import { tensorflowPlan } from '../tensorflow/tensorflowPlan.js';
@@ -50,9 +51,9 @@ export const tensorflowDevice: Device = {
   },
 };
 
-const capture: RunningDevice['capture'] = async (fn, inputs, backend) => {
+const capture: RunningDevice['capture'] = async (parts, inputs, backend) => {
   const { withFile } = platform;
-  return doGraphsRepeat(backend, withFile) ? tensorflowPlan(fn, inputs, withFile) : undefined;
+  return doGraphsRepeat(backend, withFile) ? tensorflowPlan(inSequence(parts), inputs, withFile) : undefined;
 };
 
 function describeLibrary({ version, isGpu, numThreads }: TensorflowLibrary): string {

@@ -70,10 +70,11 @@ export const webgpuDevice: Device = {
     // Small tensors would silently be computed in JavaScript.
     tf.env().set('WEBGPU_CPU_FORWARD', false);
     const backend = tf.backend() as InstanceType<typeof WebGPUBackend>;
+    const internals = backend as unknown as TfjsWebgpu;
     const pool = boundPool(backend.bufferManager);
     const tuner =
       (autotune ?? isGpu(adapter))
-        ? await TileTuner.open(backend as unknown as TfjsWebgpu, platform.textStore(`webgpu-tiles-${keyOf(adapter)}`))
+        ? await TileTuner.open(internals, platform.textStore(`webgpu-tiles-${keyOf(adapter)}`))
         : undefined;
 
     return {
@@ -83,22 +84,19 @@ export const webgpuDevice: Device = {
       ops: webgpuOps,
       composedOps: webgpuComposedOps,
       async checkErrors() {
-        backend.ensureCommandEncoderReady(); // else submitQueue throws when nothing is waiting
-        backend.endComputePassEncoder(); // else an open pass makes the submission invalid, and its work is lost
-        backend.submitQueue();
+        internals.ensureCommandEncoderReady(); // else nothing is submitted when no command waits
+        submitPending(internals);
         // A lost device may never finish its work.
         await Promise.race([device.queue.onSubmittedWorkDone(), device.lost]);
         const first = errors.splice(0)[0];
         if (first) throw new MuseError({ package: 'backend', in: 'webgpu' }, first);
       },
       freeSpare() {
-        submitPending(backend as unknown as TfjsWebgpu); // what waits is free after it
+        submitPending(internals); // what waits is free after it
         pool.destroyFree();
       },
       packWeight,
-      capture: (fn, inputs) => webgpuPlan(backend as unknown as TfjsWebgpu, [fn], inputs, { tuner }),
-      captureParts: (parts, inputs, { freeMemory }) =>
-        webgpuPlan(backend as unknown as TfjsWebgpu, parts, inputs, { tuner, free: freeMemory }),
+      capture: (parts, inputs, { freeMemory }) => webgpuPlan(internals, parts, inputs, { tuner, free: freeMemory }),
       async stop() {
         shutDown('webgpu');
         device.destroy();

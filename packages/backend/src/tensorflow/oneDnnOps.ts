@@ -7,6 +7,7 @@ interface Op {
 }
 
 const FLOAT: Attribute = ['T', 'TYPE', TfDataType.float32];
+const SOFTMAX: Op = { name: 'Softmax', attributes: [FLOAT] };
 /** Known to graphs by their names alone, and to eager calls by the label under which their kernels are registered as well. */
 const ONEDNN_SOFTMAX: Op = { name: '_MklSoftmax', attributes: [FLOAT, ['_kernel', 'STRING', 'MklNameChangeOp']] };
 const ONEDNN_SILU: Op = { name: '_MklSwish', attributes: [FLOAT, ['_kernel', 'STRING', '']] };
@@ -18,7 +19,7 @@ const found = new Map<Op, boolean>();
  * time of TensorFlow's own, which in a graph becomes oneDNN's by itself: so both give the same bits.
  */
 export function softmaxOp(): Op {
-  return has(ONEDNN_SOFTMAX) ? ONEDNN_SOFTMAX : { name: 'Softmax', attributes: [FLOAT] };
+  return has(ONEDNN_SOFTMAX) ? ONEDNN_SOFTMAX : SOFTMAX;
 }
 
 /** x·σ(x) of f32 [...] by oneDNN, in two fifths of the time of TensorFlow's two ops and without the memory of σ(x); nothing without it. */
