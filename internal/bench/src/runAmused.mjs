@@ -35,8 +35,8 @@ const parts = await timed('load', async () => {
   return {
     backend,
     index,
-    textEncoder: await loadClipTextEncoder(backend, await component('text_encoder'), { tokenizerFolder }),
-    transformer: await loadUViT(backend, await component('transformer')),
+    textEncoder: await loadClipTextEncoder(backend, await component('text_encoder'), { tokenizerFolder, dtype }),
+    transformer: await loadUViT(backend, await component('transformer'), { dtype }),
     vqgan: await loadVQModel(backend, await component('vqvae')),
   };
 });

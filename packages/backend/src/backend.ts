@@ -1,5 +1,4 @@
 import type * as Tf from '@tensorflow/tfjs';
-import type { PackedDtype } from './kernels/webgpu/packedWeights.js';
 import type { Ops } from './ops/ops.js';
 import type { Plan, TensorFunction } from './plan/plan.js';
 
@@ -12,6 +11,8 @@ export type DeviceName = (typeof deviceNames)[number];
  */
 export const modelDtypes = ['f32', 'f16', 'q8', 'w16a16', 'w8a8', 'bf16'] as const;
 export type ModelDtype = (typeof modelDtypes)[number];
+/** Those of which a weight is made by `packWeight`. */
+export type PackedDtype = Exclude<ModelDtype, 'f32'>;
 
 /** What a device can do beyond the reference ops. */
 export interface Capabilities {
@@ -59,14 +60,15 @@ export interface Backend {
    */
   capture(fn: TensorFunction | readonly TensorFunction[], inputs: readonly Tf.Tensor[]): Promise<Plan>;
   /**
-   * A weight of `linear`, `conv2d` and the composed ops in fewer bits, where the device has kernels that read them (webgpu).
-   * Only these ops understand the result, whose shape and dtype are the weight's; its values can't be read.
+   * A weight of `linear`, `conv2d` and the composed ops in fewer bits, where the device has kernels that read them (webgpu,
+   * tensorflow). Only these ops understand the result, whose shape and dtype are the weight's; its values can't be read.
    *
    * @param weight f32 [..., N], N divisible by 4; stays the caller's
+   * @param order of the axes in the result, as in `tf.transpose`, which makes it [..., N]; default as they are
    * @throws ShapeError
    * @throws UnsupportedBackendError on other devices, and for what `dtypes` lacks
    */
-  packWeight(weight: Tf.Tensor, dtype: PackedDtype): Tf.Tensor;
+  packWeight(weight: Tf.Tensor, dtype: PackedDtype, order?: readonly number[]): Tf.Tensor;
   /**
    * A tensor f32 from the bytes of a file, where the device widens them faster than JavaScript (tensorflow); absent elsewhere.
    *

@@ -87,14 +87,13 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
     const expected = ['auto', ...modelDtypes.filter((one) => dtypes.includes(one))].join(', ');
     throw new UnsupportedBackendError(place, `expected a dtype of the device ${name} (${expected}), got ${dtype}`);
   }
-  const isBfloat16 = dtype === 'bf16';
-  const basicOps = isBfloat16 ? device.bfloat16Ops! : device.ops;
+  const { ops: basicOps, composedOps } = dtype === 'bf16' ? device.bfloat16! : device;
   let isDisposed = false;
   options.onProgress?.({ status: 'ready', device: name, detail: device.capabilities.description });
   const backend: Backend = {
     name,
     tf,
-    ops: { ...basicOps, ...composeOps(basicOps), ...(!isBfloat16 && device.composedOps) },
+    ops: { ...basicOps, ...composeOps(basicOps), ...composedOps },
     dtype,
     dtypes,
     capabilities: device.capabilities,
@@ -109,12 +108,12 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
       const plan = await device.capture?.(parts, inputs, backend);
       return plan ?? eagerPlan(inSequence(parts), inputs, () => device.checkErrors());
     },
-    packWeight(weight, packed) {
-      if (device.packWeight && dtypes.includes(packed)) return device.packWeight(weight, packed);
-      const expected = device.packWeight ? `a dtype of the device ${name} (${dtypes.join(', ')})` : 'the device webgpu';
+    packWeight(weight, packed, order) {
+      const packs = dtypes.filter((one) => one !== 'f32');
+      if (device.packWeight && packs.includes(packed)) return device.packWeight(weight, packed, order);
       throw new UnsupportedBackendError(
         { package: 'backend', in: 'packWeight' },
-        `expected ${expected} for weights of ${packed}, got ${device.packWeight ? packed : name}`,
+        `expected a dtype in which the device ${name} packs weights (${packs.join(', ') || 'none'}), got ${packed}`,
       );
     },
     widenFloats: device.widenFloats,

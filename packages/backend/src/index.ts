@@ -6,6 +6,7 @@ export {
   deviceNames,
   type ModelDtype,
   modelDtypes,
+  type PackedDtype,
 } from './backend.js';
 export { type BackendOptions, type BackendProgress, createBackend } from './createBackend.js';
 export { describeDevices, suitsAuto } from './devices/allDevices.js';
@@ -19,7 +20,6 @@ export {
   UnsupportedBackendError,
   WeightError,
 } from './errors.js';
-export type { PackedDtype } from './kernels/webgpu/packedWeights.js';
 export type { DecideTensors } from './ops/decideTokens.js';
 export type {
   AttentionOptions,

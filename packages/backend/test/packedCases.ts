@@ -5,7 +5,7 @@ import { convSource, upsampleConvSource, upsampleFilters } from '../src/kernels/
 import { type GemmCall, gemm, matrixSource } from '../src/kernels/webgpu/gemm.js';
 import { gemmTiles, nameOfTile } from '../src/kernels/webgpu/gemmTiles.js';
 import { groupNormSlopes } from '../src/kernels/webgpu/groupNorm.js';
-import { packedDtypes, unpackWeight } from '../src/kernels/webgpu/packedWeights.js';
+import { gpuDtypes, unpackWeight } from '../src/kernels/webgpu/packedWeights.js';
 import { roundedSource } from '../src/kernels/webgpu/roundedRows.js';
 import type { ConformanceCase } from './conformanceCase.js';
 
@@ -30,10 +30,10 @@ const convolutions = [
 type Convolution = (typeof convolutions)[number];
 
 export const packedCases: readonly ConformanceCase[] = [
-  ...packedDtypes.map((dtype) =>
+  ...gpuDtypes.map((dtype) =>
     packedCase(`${dtype}: every op that takes a packed weight computes with the rounded one`, dtype, compare),
   ),
-  ...packedDtypes.map((dtype) =>
+  ...gpuDtypes.map((dtype) =>
     packedCase(`${dtype}: a gated weight whose halves begin within a word`, dtype, compareOddGate),
   ),
   ...productSizes.flatMap((sizes) => {

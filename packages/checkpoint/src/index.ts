@@ -14,7 +14,7 @@ export type { HubProgress } from './hub/progress.js';
 export { urlFolder } from './hub/urlFolder.js';
 export { variantFolder } from './hub/variantFolder.js';
 export { type LoadComponentParametersOptions, loadComponentParameters } from './loadComponentParameters.js';
-export { checkSpecs, type LoadParametersOptions, loadParameters } from './loadParameters.js';
+export { checkSpecs, type LoadModelOptions, type LoadParametersOptions, loadParameters } from './loadParameters.js';
 export {
   type ModelComponent,
   type ModelFolder,

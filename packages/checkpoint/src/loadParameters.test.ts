@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type Backend, createBackend, WeightError } from '@muse/backend';
+import { type Backend, createBackend, UnsupportedBackendError, WeightError } from '@muse/backend';
 import { fixturePath } from '@muse/fixtures';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { memorySource } from './byteSource.js';
@@ -248,4 +248,56 @@ test('large tensors have the same values on tensorflow, which widens them itself
   } finally {
     await tensorflow.dispose();
   }
+});
+
+describe('linear maps in fewer bits', () => {
+  for (const [device, dtype] of [
+    ['tensorflow', 'bf16'],
+    ['webgpu', 'q8'],
+  ] as const) {
+    test(`are packed as they are read: ${dtype} on ${device}`, async ({ skip }) => {
+      const packing = await createBackend({ device }).catch((error: unknown) => {
+        if (process.env.MUSE_REQUIRE_DEVICES?.includes(device)) throw error;
+        return skip(`no ${device}`);
+      });
+      const { tf, ops } = packing;
+      const before = tf.memory().numTensors;
+      // Large, small, of a width that does not fit, and what is no linear map.
+      const shapes = { large: [256, 300], small: [8, 5], odd: [6, 8] };
+      const tensors = Object.fromEntries(
+        Object.entries({ ...shapes, table: [8, 8] }).map(([name, [O, I]]) => {
+          const data = Float32Array.from({ length: O! * I! }, (_, i) => Math.sin(i));
+          return [name, { dtype: 'F16', shape: [O!, I!], data } as const];
+        }),
+      );
+      const specs = [
+        ...Object.entries(shapes).map(([name, shape]) => spec(name, shape, 'linear')),
+        spec('table', [8, 8]),
+      ];
+      const f32 = await loadParameters(packing, await opened(tensors), specs);
+      const parameters = await loadParameters(packing, await opened(tensors), specs, { dtype });
+      for (const [name, weight] of parameters) {
+        const wide = f32.get(name)!;
+        expect([name, weight.shape, weight.dtype]).toEqual([name, wide.shape, 'float32']);
+        const isPacked = name === 'large' || name === 'small';
+        const wanted = isPacked ? packing.packWeight(wide, dtype) : tf.clone(wide);
+        const x = tf.randomNormal([3, wide.shape[0]!]);
+        const products = [weight, wanted, wide].map((one) => ops.linear(x, one as never));
+        const [got, packed, exact] = await Promise.all(products.map((product) => product.data()));
+        expect(got).toEqual(packed);
+        if (isPacked) expect(got).not.toEqual(exact);
+        tf.dispose([wanted, x, ...products]);
+      }
+      tf.dispose([...f32.values(), ...parameters.values()]);
+      expect(tf.memory().numTensors).toBe(before);
+      await packing.dispose();
+    });
+  }
+
+  test('are refused on a device without them', async () => {
+    const w = { dtype: 'F32', shape: [4, 2], data: ramp(8) } as const;
+    const loading = load({ w }, [spec('w', [4, 2], 'linear')], { dtype: 'q8' });
+    await expect(loading).rejects.toThrow(UnsupportedBackendError);
+    await expect(loading).rejects.toThrow('expected a dtype in which the device cpu packs weights (none), got q8');
+  });
 });

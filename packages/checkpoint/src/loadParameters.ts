@@ -1,4 +1,4 @@
-import { type Backend, WeightError } from '@muse/backend';
+import { type Backend, type ModelDtype, type PackedDtype, WeightError } from '@muse/backend';
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Checkpoint } from './checkpoint.js';
 import { memoryShape, type ParameterSpec, type Parameters, toMemoryPermutation } from './parameters.js';
@@ -6,7 +6,16 @@ import { memoryRows, placeRows } from './placeRows.js';
 import { type ReadFloatsOptions, readFloats } from './readFloats.js';
 import { elementCount, isFloat, type TensorData } from './tensorData.js';
 
-export interface LoadParametersOptions {
+/** What loaders of models take. */
+export interface LoadModelOptions {
+  /**
+   * What linear maps are kept in, where their width is a multiple of 4: packed one by one, as they are read. Tables, norms and
+   * convolutions stay f32. Default f32.
+   */
+  readonly dtype?: ModelDtype;
+}
+
+export interface LoadParametersOptions extends LoadModelOptions {
   /** What is loaded, for messages; default the checkpoint's name. */
   readonly name?: string;
   /** Take NaN and infinities as they are instead of refusing them. Default false. */
@@ -26,12 +35,12 @@ export async function loadParameters(
   backend: Backend,
   checkpoint: Checkpoint,
   specs: readonly ParameterSpec[],
-  { name = checkpoint.name, allowNonFinite = false }: LoadParametersOptions = {},
+  { name = checkpoint.name, allowNonFinite = false, dtype = 'f32' }: LoadParametersOptions = {},
 ): Promise<Parameters> {
   checkSpecs(name, checkpoint, specs);
   const loaded: Parameters = new Map();
   try {
-    const options = { label: name, allowNonFinite };
+    const options = { label: name, allowNonFinite, dtype };
     const floats = specs.filter((spec) => !isInteger(spec));
     await widenOnDevice(backend, checkpoint, floats, loaded, options);
     await loadFloats(
@@ -55,7 +64,10 @@ export async function loadParameters(
 
 const isInteger = ({ dtype }: ParameterSpec) => dtype === 'int32';
 
-type FloatOptions = Pick<ReadFloatsOptions, 'label' | 'allowNonFinite'>;
+type FloatOptions = Pick<ReadFloatsOptions, 'label' | 'allowNonFinite'> & { readonly dtype: ModelDtype };
+
+const isPacked = ({ layout, shape }: ParameterSpec, dtype: ModelDtype): dtype is PackedDtype =>
+  dtype !== 'f32' && layout === 'linear' && shape[0]! % 4 === 0;
 
 /** Below this a tensor is read together with its neighbours. */
 const LARGE_VALUES = 2 ** 16;
@@ -84,32 +96,35 @@ async function widenOnDevice(
   // One for all: what the engine would free in its own time adds up.
   const memory = new Uint8Array(Math.min(largest, PIECE_BYTES));
   for (const spec of large) {
-    const tensor = await widenPieces(backend, checkpoint, spec, memory);
+    const { dtype } = options;
+    const axes = toMemoryPermutation(spec.layout);
+    const doPack = isPacked(spec, dtype);
+    const tensor = await widenPieces(backend, checkpoint, spec, doPack ? undefined : axes, memory);
     if (!tensor) continue;
     loaded.set(spec.name, tensor);
-    if (options.allowNonFinite) continue;
     // A NaN or an infinity stays in a sum.
-    const [sum] = await readAndDispose(tf.sum(tensor));
-    if (Number.isFinite(sum)) continue;
+    const isSound = options.allowNonFinite || Number.isFinite((await readAndDispose(tf.sum(tensor)))[0]);
     // To say which and where; a sum of large values may be too large by itself.
-    for await (const _ of readFloats(checkpoint, [spec.name], options));
+    if (!isSound) for await (const _ of readFloats(checkpoint, [spec.name], options));
+    if (doPack) loaded.set(spec.name, packAndDispose(backend, tensor, dtype, axes));
   }
 }
 
 /**
  * A tensor of the file's bytes, by as many at once as there is memory for.
  *
- * @returns f32 in memory layout, the caller's; nothing where the values are not the file's own
+ * @param axes of the file in the order of the result; default as they are
+ * @returns f32, the caller's; nothing where the values are not the file's own
  */
 async function widenPieces(
   { tf, widenFloats }: Backend,
   checkpoint: Checkpoint,
-  { name, shape, layout }: ParameterSpec,
+  { name, shape }: ParameterSpec,
+  axes: number[] | undefined,
   memory: Uint8Array,
 ): Promise<Tensor | undefined> {
   const { dtype, sizeBytes } = checkpoint.info(name);
   const type = deviceDtypes[dtype as keyof typeof deviceDtypes];
-  const axes = toMemoryPermutation(layout);
   if (sizeBytes <= memory.length) {
     const bytes = await checkpoint.readBytes?.(name, memory.subarray(0, sizeBytes));
     return bytes && widenFloats!(bytes, type, shape, axes);
@@ -130,6 +145,12 @@ async function widenPieces(
   } finally {
     tf.dispose(pieces);
   }
+}
+
+function packAndDispose(backend: Backend, tensor: Tensor, dtype: PackedDtype, order?: number[]): Tensor {
+  const packed = backend.packWeight(tensor, dtype, order);
+  tensor.dispose();
+  return packed;
 }
 
 async function readAndDispose(tensor: Tensor): Promise<Float32Array> {
@@ -170,8 +191,10 @@ async function loadFloats(
       placeRows(values, start, count, order, memoryOf(spec));
     }
     if (isLast) {
-      loaded.set(tensor, backend.tf.tensor(memoryOf(spec), memoryShape(spec), 'float32'));
+      const made = backend.tf.tensor(memoryOf(spec), memoryShape(spec), 'float32');
       memory.delete(tensor);
+      const { dtype } = options;
+      loaded.set(tensor, isPacked(spec, dtype) ? packAndDispose(backend, made, dtype) : made);
     }
   }
 }

@@ -2,6 +2,7 @@ import { type Backend, WeightError } from '@muse/backend';
 import {
   type Checkpoint,
   type FolderSource,
+  type LoadModelOptions,
   loadComponentParameters,
   type ModelComponent,
   readBytes,
@@ -14,7 +15,7 @@ import { clipImageParameters, clipTextParameters } from './parameters.js';
 import { ClipTokenizer } from './tokenizer/clipTokenizer.js';
 import { towerOf } from './weights.js';
 
-export interface LoadClipOptions {
+export interface LoadClipOptions extends LoadModelOptions {
   /** Where the tokenizer's files are. Default: beside the weights. */
   readonly tokenizerFolder?: FolderSource;
 }
@@ -24,18 +25,19 @@ export interface LoadClipOptions {
  * CLIPTextModelWithProjection or a whole CLIPModel; `vocab.json` and `merges.txt`, or else `tokenizer.json`. The caller
  * disposes it.
  *
- * @throws ConfigError for a bad config; WeightError for bad weights, or a tokenizer that is missing or bad
+ * @throws ConfigError for a bad config; WeightError for bad weights, or a tokenizer that is missing or bad;
+ * UnsupportedBackendError for a dtype that the device lacks
  */
 export async function loadClipTextEncoder(
   backend: Backend,
   component: ModelComponent,
-  { tokenizerFolder = component.folder }: LoadClipOptions = {},
+  { tokenizerFolder = component.folder, dtype }: LoadClipOptions = {},
 ): Promise<ClipTextEncoder> {
   const config = resolveClipTextConfig(component.config);
   const tokenizer = await loadClipTokenizer(tokenizerFolder);
   checkTokenizer(config, tokenizer);
-  const view = (checkpoint: Checkpoint) => towerOf(checkpoint, 'text');
-  const parameters = await loadComponentParameters(backend, component, clipTextParameters(config), { view });
+  const options = { view: (checkpoint: Checkpoint) => towerOf(checkpoint, 'text'), dtype };
+  const parameters = await loadComponentParameters(backend, component, clipTextParameters(config), options);
   return new ClipTextEncoder(backend, config, parameters, tokenizer);
 }
 

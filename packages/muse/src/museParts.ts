@@ -1,6 +1,7 @@
 import { type Backend, ConfigError, createBackend, type DeviceName, type ModelDtype } from '@muse/backend';
 import {
   type FolderSource,
+  type LoadModelOptions,
   type ModelComponent,
   type ModelFolder,
   type ModelIndex,
@@ -29,7 +30,7 @@ import {
 import { loadVQGAN, loadVQModel, type VQGAN } from '@muse/vqgan';
 import { checkParts } from './checkParts.js';
 import { inFile } from './inFile.js';
-import { checkDtype, dtypeOn, packParameters } from './packParameters.js';
+import { checkDtype, dtypeOn } from './modelDtype.js';
 import { planMemory, type TextEncoderPlace, textEncoderPlaces } from './planMemory.js';
 import { type LoadProgress, watchFolder } from './progress.js';
 import { vqganComponent } from './vqganComponent.js';
@@ -138,6 +139,8 @@ export async function loadMuseParts(given: FolderSource, options: LoadOptions = 
   };
   try {
     const dtype = options.backend ? dtypeOn(backend, options.dtype) : backend.dtype;
+    // Integers and halves would change what a text means by more than what a transformer makes of it; bfloat16 was made for it.
+    const text: LoadModelOptions = { dtype: dtype === 'bf16' ? dtype : 'f32' };
     // Headers are no progress; nor is what a streamed text encoder reads for a prompt, long after loading.
     const unwatched = await openModelFolder(source);
     // WebAssembly's memory is planned by the headers of all files: what does not fit is not worth a download.
@@ -148,7 +151,7 @@ export async function loadMuseParts(given: FolderSource, options: LoadOptions = 
     const loadText: LoadText = async () => {
       if (textEncoder === 'resident') {
         const load = componentLoader(folder.component, keep);
-        return { textEncoder: await load('text_encoder', (part) => loadT5Encoder(backend, part)) };
+        return { textEncoder: await load('text_encoder', (part) => loadT5Encoder(backend, part, text)) };
       }
       const open = componentLoader(unwatched.component, keep);
       const encoder = await open('text_encoder', (part) => openStreamedT5Encoder(backend, part, { cache }));
@@ -156,20 +159,14 @@ export async function loadMuseParts(given: FolderSource, options: LoadOptions = 
     };
     const load = () =>
       folder.index.format === 'diffusers'
-        ? loadAmusedParts(backend, folder, keep)
-        : loadT5Parts(backend, folder, keep, loadText);
+        ? loadAmusedParts(backend, folder, keep, { dtype, text })
+        : loadT5Parts(backend, folder, keep, { dtype, loadText });
     const parts: MuseParts = {
       ...(await load()),
       dtype,
       ownsBackend: options.backend === undefined,
     };
     inFile(source.location, () => checkParts(parts));
-    if (dtype !== 'f32' && dtype !== 'bf16') {
-      const superRes = 'superRes' in parts ? parts.superRes : undefined;
-      for (const part of [parts.transformer, superRes?.transformer]) {
-        if (part) packParameters(backend, part.parameters, dtype);
-      }
-    }
     await backend.checkErrors();
     onProgress?.({ status: 'ready', name: source.location });
     return parts;
@@ -202,17 +199,17 @@ async function loadT5Parts(
   backend: Backend,
   { index, component }: ModelFolder,
   keep: Keep,
-  loadText: LoadText,
+  { dtype, loadText }: { readonly dtype: ModelDtype; readonly loadText: LoadText },
 ): Promise<T5Parts> {
   const load = componentLoader(component, keep);
   return {
     backend,
     ...(await loadText()),
-    transformer: await load('transformer', (part) => loadMaskedTransformer(backend, part)),
+    transformer: await load('transformer', (part) => loadMaskedTransformer(backend, part, { dtype })),
     vqgan: await load(vqganComponent(index, 'base'), (part) => loadVQGAN(backend, part)),
     ...(hasSuperRes(index) && {
       superRes: {
-        transformer: await load('super_res_transformer', (part) => loadSuperResTransformer(backend, part)),
+        transformer: await load('super_res_transformer', (part) => loadSuperResTransformer(backend, part, { dtype })),
         vqgan: await load(vqganComponent(index, 'super-res'), (part) => loadVQGAN(backend, part)),
       },
     }),
@@ -220,13 +217,18 @@ async function loadT5Parts(
   };
 }
 
-async function loadAmusedParts(backend: Backend, { index, component }: ModelFolder, keep: Keep): Promise<AmusedParts> {
+async function loadAmusedParts(
+  backend: Backend,
+  { index, component }: ModelFolder,
+  keep: Keep,
+  { dtype, text }: { readonly dtype: ModelDtype; readonly text: LoadModelOptions },
+): Promise<AmusedParts> {
   const { folder: tokenizerFolder } = await component('tokenizer');
   const load = componentLoader(component, keep);
   return {
     backend,
-    textEncoder: await load('text_encoder', (part) => loadClipTextEncoder(backend, part, { tokenizerFolder })),
-    transformer: await load('transformer', (part) => loadUViT(backend, part)),
+    textEncoder: await load('text_encoder', (part) => loadClipTextEncoder(backend, part, { tokenizerFolder, ...text })),
+    transformer: await load('transformer', (part) => loadUViT(backend, part, { dtype })),
     vqgan: await load(vqganComponent(index, 'base'), (part) => loadVQModel(backend, part)),
     index,
   };

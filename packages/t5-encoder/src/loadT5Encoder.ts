@@ -1,5 +1,11 @@
 import { type Backend, WeightError } from '@muse/backend';
-import { loadComponentParameters, type ModelComponent, readBytes, readJson } from '@muse/checkpoint';
+import {
+  type LoadModelOptions,
+  loadComponentParameters,
+  type ModelComponent,
+  readBytes,
+  readJson,
+} from '@muse/checkpoint';
 import { resolveT5Config } from './config.js';
 import { t5Parameters } from './parameters.js';
 import { checkTokenizer, T5Encoder } from './t5Encoder.js';
@@ -10,13 +16,19 @@ import { encoderOnly } from './weights.js';
  * Loads an encoder: `config.json` (transformers' or ours), `model.safetensors` (of the encoder or of the whole T5), and
  * `tokenizer.json` or else `spiece.model`; without either the encoder has no tokenizer. The caller disposes it.
  *
- * @throws ConfigError for a bad config, WeightError for bad weights or a bad tokenizer
+ * @throws ConfigError for a bad config, WeightError for bad weights or a bad tokenizer, UnsupportedBackendError for a dtype that the
+ * device lacks
  */
-export async function loadT5Encoder(backend: Backend, component: ModelComponent): Promise<T5Encoder> {
+export async function loadT5Encoder(
+  backend: Backend,
+  component: ModelComponent,
+  { dtype }: LoadModelOptions = {},
+): Promise<T5Encoder> {
   const config = resolveT5Config(component.config);
   const tokenizer = await loadTokenizer(component);
   checkTokenizer(config, tokenizer);
-  const parameters = await loadComponentParameters(backend, component, t5Parameters(config), { view: encoderOnly });
+  const options = { view: encoderOnly, dtype };
+  const parameters = await loadComponentParameters(backend, component, t5Parameters(config), options);
   return new T5Encoder(backend, config, parameters, tokenizer);
 }
 

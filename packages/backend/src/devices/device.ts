@@ -1,6 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { Backend, Capabilities, DeviceName, ModelDtype } from '../backend.js';
-import type { PackedDtype } from '../kernels/webgpu/packedWeights.js';
+import type { Backend, Capabilities, DeviceName, ModelDtype, PackedDtype } from '../backend.js';
 import type { BasicOps, ComposedOps } from '../ops/ops.js';
 import type { Plan, TensorFunction } from '../plan/plan.js';
 
@@ -46,15 +45,19 @@ export interface Device {
   start(options: DeviceOptions): Promise<RunningDevice>;
 }
 
-export interface RunningDevice {
-  readonly capabilities: Capabilities;
-  /** What it has beside f32, and in which order `auto` would have them; f32 alone if left out. */
-  readonly dtypes?: readonly ModelDtype[];
+/** What a device computes by, in one type. */
+export interface DeviceOps {
   readonly ops: BasicOps;
   /** Composed ops that the device does in one pass. */
   readonly composedOps?: Partial<ComposedOps>;
-  /** The ops with matrix products and convolutions in bfloat16, where the device has them. */
-  readonly bfloat16Ops?: BasicOps;
+}
+
+export interface RunningDevice extends DeviceOps {
+  readonly capabilities: Capabilities;
+  /** What it has beside f32, and in which order `auto` would have them; f32 alone if left out. */
+  readonly dtypes?: readonly ModelDtype[];
+  /** The ops with matrix products, attention and convolutions in bfloat16, where the device has them. */
+  readonly bfloat16?: DeviceOps;
   /** @see Backend.checkErrors */
   checkErrors(): Promise<void>;
   /** Lets go of memory that is kept for tensors to come; the device has it back when `checkErrors` resolves. */
@@ -66,7 +69,7 @@ export interface RunningDevice {
     backend: Pick<Backend, 'ops' | 'dtype' | 'freeMemory'>,
   ): Promise<Plan | undefined>;
   /** @see Backend.packWeight; absent where weights are f32 only. */
-  packWeight?(weight: Tensor, dtype: PackedDtype): Tensor;
+  packWeight?(weight: Tensor, dtype: PackedDtype, order?: readonly number[]): Tensor;
   /** @see Backend.widenFloats */
   readonly widenFloats?: Backend['widenFloats'];
   /** Gives memory back; the device can be started again. */

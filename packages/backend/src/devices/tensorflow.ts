@@ -1,9 +1,11 @@
 import { UnsupportedBackendError } from '../errors.js';
 import { fixTensorflowKernels } from '../kernels/tensorflow/fixTensorflowKernels.js';
-import { tensorflowComposedOps, tensorflowOps } from '../kernels/tensorflow/tensorflowOps.js';
+import { tensorflowOps } from '../kernels/tensorflow/tensorflowOps.js';
+import { referenceOps } from '../ops/referenceOps.js';
 import { inSequence } from '../plan/eagerPlan.js';
 import { bfloat16Ops } from '../tensorflow/bfloat16Ops.js';
 import { doGraphsRepeat } from '../tensorflow/doGraphsRepeat.js';
+import { packWeight } from '../tensorflow/packWeight.js';
 import { tensorflowPlan } from '../tensorflow/tensorflowPlan.js';
 import { widenFloats } from '../tensorflow/widenFloats.js';
 import type { Device, RunningDevice } from './device.js';
@@ -39,10 +41,10 @@ export const tensorflowDevice: Device = {
     return {
       capabilities: { isGpu, isDeterministic: !isGpu, description: describeLibrary(found.value) },
       dtypes: ['f32', 'bf16'],
-      ops: tensorflowOps,
-      composedOps: tensorflowComposedOps,
-      bfloat16Ops: { ...tensorflowOps, ...bfloat16Ops },
+      ...tensorflowOps(referenceOps, false),
+      bfloat16: tensorflowOps({ ...referenceOps, ...bfloat16Ops }, true),
       widenFloats,
+      packWeight,
       // On a GPU a graph's inputs would go through the host's memory.
       ...(!isGpu && { capture }),
       checkErrors: async () => {},

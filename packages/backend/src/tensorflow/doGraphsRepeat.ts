@@ -4,6 +4,7 @@ import type { Ops } from '../ops/ops.js';
 import { runTidy } from '../plan/eagerPlan.js';
 import type { TensorFunction } from '../plan/plan.js';
 import { sameBits } from '../plan/sameBits.js';
+import { packWeight } from './packWeight.js';
 import { TensorflowGraph, type WithFile } from './tensorflowGraph.js';
 
 const found = new Map<ModelDtype, boolean>();
@@ -52,6 +53,7 @@ function network(ops: Ops): TensorFunction {
     return [
       ops.linear(ops.layerNorm(x, gain), matrix, tf.concat1d([gain, gain])),
       ops.fusedLinear(ops.rmsNorm(x, gain), matrix, { activation: 'geglu', residual: x }),
+      ops.fusedLinear(mixed, packWeight(matrix, 'bf16') as tf.Tensor2D, { activation: 'geglu', residual: x }),
       ops.attention(x, mixed, x, { numHeads: 3 }),
       ops.attention(x, mixed, x, { numHeads: 3, keyMask }),
       tf.softmax(tf.mul(tf.mul(ops.silu(ops.geluTanh(x)), 0.7), 0.3)),

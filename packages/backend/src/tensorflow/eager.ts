@@ -107,20 +107,24 @@ export function toTensor(
 
 /** f32 rounded to bfloat16, 8 bits of mantissa. */
 export function toBfloat16(x: tf.Tensor): tf.Tensor {
-  return cast(x, TfDataType.float32, TfDataType.bfloat16);
+  return cast(x, TfDataType.bfloat16);
 }
 
 /** bfloat16 widened to f32. */
 export function fromBfloat16(x: tf.Tensor): tf.Tensor {
-  return cast(x, TfDataType.bfloat16, TfDataType.float32);
+  return cast(x, TfDataType.float32);
 }
 
-/** From one float type to another, rounded to the nearest. */
-export function cast(x: tf.Tensor, from: TfDataType, to: TfDataType): tf.Tensor {
-  const attributes: Attribute[] = [
+/** As another type of floats, rounded to the nearest. */
+export function cast(x: tf.Tensor, to: TfDataType): tf.Tensor {
+  return runOp('Cast', castAttributes(dtypeOf(x), to), [x]);
+}
+
+/** Of the op `Cast`, types by their numbers. */
+export function castAttributes(from: number, to: number): Attribute[] {
+  return [
     ['SrcT', 'TYPE', from],
     ['DstT', 'TYPE', to],
     ['Truncate', 'BOOL', false],
   ];
-  return runOp('Cast', attributes, [x]);
 }

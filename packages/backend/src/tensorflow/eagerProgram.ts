@@ -1,8 +1,17 @@
 import type * as tf from '@tensorflow/tfjs';
-import { type Attribute, describe, type Handle, nodeBackend, TfDataType, toTensor } from './eager.js';
-import { siluOp, softmaxOp } from './oneDnnOps.js';
+import {
+  type Attribute,
+  castAttributes,
+  describe,
+  dtypeOf,
+  type Handle,
+  nodeBackend,
+  TfDataType,
+  toTensor,
+} from './eager.js';
+import { layerNormOp, siluOp, softmaxOp } from './oneDnnOps.js';
 
-const FLOAT: Attribute = ['T', 'TYPE', TfDataType.float32];
+const typeOf = ({ dtype }: Handle): Attribute => ['T', 'TYPE', dtype];
 const intType = (name: string): Attribute => [name, 'TYPE', TfDataType.int32];
 
 /** Constants by their type and values. A process uses few: scalars, axes, shapes. */
@@ -10,7 +19,7 @@ const constants = new Map<string, Handle>();
 
 /**
  * Several TensorFlow ops in a row, of which tfjs sees the result alone: an op of tfjs costs some 0.1 ms of JavaScript, and as
- * much again for each number or shape that it is given. Everything is f32; no gradient is recorded.
+ * much again for each number or shape that it is given. Everything is f32, or bfloat16 where the body says so; no gradient is recorded.
  *
  * An intermediate result is freed by the op that reads it: one that several read says so (`twice`).
  */
@@ -19,7 +28,7 @@ export function runProgram(
   body: (run: EagerProgram, ...inputs: Handle[]) => Handle,
 ): tf.Tensor {
   const ids = nodeBackend().getInputTensorIds([...inputs]);
-  const handles = inputs.map(({ shape }, i) => ({ id: ids[i]!, shape, dtype: TfDataType.float32 }));
+  const handles = inputs.map((input, i) => ({ id: ids[i]!, shape: input.shape, dtype: dtypeOf(input) }));
   const program = new EagerProgram();
   try {
     return toTensor(program.take(body(program, ...handles)));
@@ -39,44 +48,64 @@ export class EagerProgram {
     return handle;
   }
 
-  /** x of f32 [..., I] times a matrix [I, O], as [M, O]. */
-  matMul(x: Handle, matrix: Handle): Handle {
-    const rows = this.reshape(x, [sizeOf(x) / matrix.shape[0]!, matrix.shape[0]!]);
-    return this.#run('MatMul', [FLOAT, ['transpose_a', 'BOOL', false], ['transpose_b', 'BOOL', false]], [rows, matrix]);
+  /** x of [..., I] times a matrix [I, O], or [O, I] where turned, of the same type, as [M, O]. */
+  matMul(x: Handle, matrix: Handle, isTurned: boolean): Handle {
+    const I = x.shape.at(-1)!;
+    const rows = this.reshape(x, [sizeOf(x) / I, I]);
+    const attributes: Attribute[] = [typeOf(matrix), ['transpose_a', 'BOOL', false], ['transpose_b', 'BOOL', isTurned]];
+    return this.#run('MatMul', attributes, [rows, matrix]);
+  }
+
+  /** Rounded to bfloat16. */
+  narrow(x: Handle): Handle {
+    return this.#cast(x, TfDataType.bfloat16);
+  }
+
+  /** As f32. */
+  widen(x: Handle): Handle {
+    return this.#cast(x, TfDataType.float32);
   }
 
   /** Products of matrices, [..., M, K] times [..., K, N], or [..., N, K] where turned. */
   batchMatMul(a: Handle, b: Handle, isTurned: boolean): Handle {
-    return this.#run('BatchMatMulV2', [FLOAT, ['adj_x', 'BOOL', false], ['adj_y', 'BOOL', isTurned]], [a, b]);
+    return this.#run('BatchMatMulV2', [typeOf(a), ['adj_x', 'BOOL', false], ['adj_y', 'BOOL', isTurned]], [a, b]);
   }
 
   reshape(x: Handle, shape: readonly number[]): Handle {
     const isSame = shape.length === x.shape.length && shape.every((size, axis) => size === x.shape[axis]);
-    return isSame ? x : this.#run('Reshape', [FLOAT, intType('Tshape')], [x, integers(shape)]);
+    return isSame ? x : this.#run('Reshape', [typeOf(x), intType('Tshape')], [x, integers(shape)]);
   }
 
   transpose(x: Handle, order: readonly number[]): Handle {
-    return this.#run('Transpose', [FLOAT, intType('Tperm')], [x, integers(order)]);
+    return this.#run('Transpose', [typeOf(x), intType('Tperm')], [x, integers(order)]);
   }
 
-  /** The halves of the last axis. */
-  halves(x: Handle): [Handle, Handle] {
-    const axis = integer(x.shape.length - 1);
-    return this.#runForAll('Split', [FLOAT, ['num_split', 'INT', 2]], [axis, x], 2) as [Handle, Handle];
+  /** The halves of an axis; of the first they share the memory of x. */
+  halves(x: Handle, axis: number): [Handle, Handle] {
+    return this.#runForAll('Split', [typeOf(x), ['num_split', 'INT', 2]], [integer(axis), x], 2) as [Handle, Handle];
   }
 
   /** Over the last axis, which stays with size 1. */
   mean(x: Handle): Handle {
+    const attributes: Attribute[] = [typeOf(x), intType('Tidx'), ['keep_dims', 'BOOL', true]];
+    return this.#run('Mean', attributes, [x, integers([x.shape.length - 1])]);
+  }
+
+  /** (x − mean) / √(variance + ε) over the last axis of f32, where the library has it in one op. */
+  layerNormal(x: Handle, epsilon: number): Handle | undefined {
+    const op = layerNormOp();
+    if (!op) return undefined;
+    const width = x.shape.at(-1)!;
     return this.#run(
-      'Mean',
-      [FLOAT, intType('Tidx'), ['keep_dims', 'BOOL', true]],
-      [x, integers([x.shape.length - 1])],
+      op.name,
+      [...op.attributes, ['epsilon', 'FLOAT', epsilon]],
+      [x, filled(width, 1), filled(width, 0)],
     );
   }
 
   /** Over the last axis. */
   softmax(x: Handle): Handle {
-    const { name, attributes } = softmaxOp();
+    const { name, attributes } = softmaxOp(x.dtype);
     return this.#run(name, attributes, [x]);
   }
 
@@ -89,19 +118,19 @@ export class EagerProgram {
   }
 
   add(a: Handle, b: Handle | number): Handle {
-    return this.#run('AddV2', [FLOAT], [a, operand(b)]);
+    return this.#run('AddV2', [typeOf(a)], [a, this.#operand(b, a.dtype)]);
   }
 
   sub(a: Handle, b: Handle): Handle {
-    return this.#run('Sub', [FLOAT], [a, b]);
+    return this.#run('Sub', [typeOf(a)], [a, b]);
   }
 
   mul(a: Handle, b: Handle | number): Handle {
-    return this.#run('Mul', [FLOAT], [a, operand(b)]);
+    return this.#run('Mul', [typeOf(a)], [a, this.#operand(b, a.dtype)]);
   }
 
   map(op: 'Erf' | 'Tanh' | 'Sigmoid' | 'Square' | 'Rsqrt', x: Handle): Handle {
-    return this.#run(op, [FLOAT], [x]);
+    return this.#run(op, [typeOf(x)], [x]);
   }
 
   /** Takes the result out of what `free` frees. */
@@ -113,6 +142,16 @@ export class EagerProgram {
   free(): void {
     for (const handle of this.#reads.keys()) nodeBackend().binding.deleteTensor(handle.id);
     this.#reads.clear();
+  }
+
+  #cast(x: Handle, dtype: TfDataType): Handle {
+    return x.dtype === dtype ? x : this.#run('Cast', castAttributes(x.dtype, dtype), [x]);
+  }
+
+  #operand(value: Handle | number, dtype: number): Handle {
+    if (typeof value !== 'number') return value;
+    const scalar = constant([], TfDataType.float32, [value]);
+    return dtype === TfDataType.bfloat16 ? this.narrow(scalar) : scalar;
   }
 
   #run(name: string, attributes: readonly Attribute[], inputs: readonly Handle[]): Handle {
@@ -140,10 +179,6 @@ export class EagerProgram {
   }
 }
 
-function operand(value: Handle | number): Handle {
-  return typeof value === 'number' ? constant([], TfDataType.float32, [value]) : value;
-}
-
 function integer(value: number): Handle {
   return constant([], TfDataType.int32, [value]);
 }
@@ -161,6 +196,14 @@ function constant(shape: readonly number[], dtype: TfDataType, values: readonly 
     constants.set(key, handle);
   }
   return handle;
+}
+
+function filled(length: number, value: number): Handle {
+  return constant(
+    [length],
+    TfDataType.float32,
+    Array.from({ length }, () => value),
+  );
 }
 
 /** A constant that programs have read in this process. */

@@ -1,43 +1,58 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Attribute, nodeBackend, runOp, TfDataType } from './eager.js';
+import { type Attribute, nodeBackend, runOp, TfDataType, toBfloat16 } from './eager.js';
 
 interface Op {
   readonly name: string;
   readonly attributes: readonly Attribute[];
 }
 
-const FLOAT: Attribute = ['T', 'TYPE', TfDataType.float32];
-const SOFTMAX: Op = { name: 'Softmax', attributes: [FLOAT] };
 /** Known to graphs by their names alone, and to eager calls by the label under which their kernels are registered as well. */
-const ONEDNN_SOFTMAX: Op = { name: '_MklSoftmax', attributes: [FLOAT, ['_kernel', 'STRING', 'MklNameChangeOp']] };
-const ONEDNN_SILU: Op = { name: '_MklSwish', attributes: [FLOAT, ['_kernel', 'STRING', '']] };
+const oneDnnOp = (name: string, label: string, dtype: number): Op => ({
+  name,
+  attributes: [
+    ['T', 'TYPE', dtype],
+    ['_kernel', 'STRING', label],
+  ],
+});
 
-const found = new Map<Op, boolean>();
+/** By name and type. */
+const found = new Map<string, boolean>();
 
 /**
- * The softmax over the last axis of f32 [...], at most five axes: oneDNN's where the library has it. It takes two fifths of the
+ * The softmax over the last axis of [...], f32 or bfloat16, at most five axes: oneDNN's where the library has it. It takes two fifths of the
  * time of TensorFlow's own, which in a graph becomes oneDNN's by itself: so both give the same bits.
  */
-export function softmaxOp(): Op {
-  return has(ONEDNN_SOFTMAX) ? ONEDNN_SOFTMAX : SOFTMAX;
+export function softmaxOp(dtype: number = TfDataType.float32): Op {
+  const op = oneDnnOp('_MklSoftmax', 'MklNameChangeOp', dtype);
+  return has(op, dtype) ? op : { name: 'Softmax', attributes: [['T', 'TYPE', dtype]] };
 }
 
 /** x·σ(x) of f32 [...] by oneDNN, in two fifths of the time of TensorFlow's two ops and without the memory of σ(x); nothing without it. */
 export function siluOp(): Op | undefined {
-  return has(ONEDNN_SILU) ? ONEDNN_SILU : undefined;
+  const op = oneDnnOp('_MklSwish', '', TfDataType.float32);
+  return has(op, TfDataType.float32) ? op : undefined;
 }
 
-function has(op: Op): boolean {
+/** The layer norm over the last axis of f32 [..., D], times [D], plus [D], by oneDNN in a third of the time; nothing without it. */
+export function layerNormOp(): Op | undefined {
+  const op = oneDnnOp('_MklLayerNorm', '', TfDataType.float32);
+  return has(op, TfDataType.float32, [[1], [1]]) ? op : undefined;
+}
+
+/** @param others shapes of inputs beside the first */
+function has(op: Op, dtype: number, others: readonly number[][] = []): boolean {
+  const key = `${op.name} ${dtype}`;
   // With a GPU these kernels would run on the processor all the same, on copies.
-  const isThere = found.get(op) ?? (!nodeBackend().isUsingGpuDevice && runs(op));
-  found.set(op, isThere);
+  const isThere = found.get(key) ?? (!nodeBackend().isUsingGpuDevice && runs(op, dtype, others));
+  found.set(key, isThere);
   return isThere;
 }
 
-function runs({ name, attributes }: Op): boolean {
+function runs({ name, attributes }: Op, dtype: number, others: readonly number[][]): boolean {
   try {
     tf.tidy(() => {
-      runOp(name, attributes, [tf.zeros([1, 1])]);
+      const inputs = [[1, 1], ...others].map((shape) => tf.zeros(shape));
+      runOp(name, attributes, dtype === TfDataType.bfloat16 ? inputs.map(toBfloat16) : inputs);
     });
     return true;
   } catch {

@@ -78,6 +78,19 @@ export function recordOps(inputs: readonly tf.Tensor[], fn: () => tf.Tensor[]): 
     const attributes = { dtype: { kind: 'TYPE', value: dtype }, shape: { kind: 'SHAPE', value: undefined } } as const;
     return addNode('PlaceholderWithDefault', [result], attributes);
   };
+  /** Results of casts, by what they are of and their type; what has been widened to f32, by its name then. */
+  const casts = new Map<string, string>();
+  const widened = new Map<string, string>();
+  /** A value is rounded to bfloat16 once, and not at all where it was widened from it: between ops all is f32. */
+  const castOf = (from: string, attributes: GraphNode['attributes']): string => {
+    const [source, target] = [attributes.SrcT?.value, attributes.DstT?.value];
+    if (target === TfDataType.bfloat16 && widened.has(from)) return widened.get(from)!;
+    const key = `${from} ${target}`;
+    const name = casts.get(key) ?? addNode('Cast', [from], attributes);
+    casts.set(key, name);
+    if (source === TfDataType.bfloat16 && target === TfDataType.float32) widened.set(name, from);
+    return name;
+  };
   const nameOf = (id: number): string => {
     const name = names.get(id);
     if (name !== undefined) return name;
@@ -103,7 +116,8 @@ export function recordOps(inputs: readonly tf.Tensor[], fn: () => tf.Tensor[]): 
       const entries = attributes.map(({ name, type, value }) => [name, { kind: kinds.get(type), value }]);
       // tfjs leaves this type to TensorFlow, which finds it out where an op runs at once.
       if (op === 'ExpandDims') entries.push(['T', { kind: 'TYPE', value: outputs[0]!.dtype }]);
-      const node = addNode(op, from, Object.fromEntries(entries));
+      const described = Object.fromEntries(entries);
+      const node = op === 'Cast' ? castOf(from[0]!, described) : addNode(op, from, described);
       for (const [i, output] of outputs.entries()) {
         const result = i === 0 ? node : `${node}:${i}`;
         names.set(output.id, FUSED_OPS.has(op) ? addBarrier(result, output.dtype) : result);

@@ -23,7 +23,7 @@ export function widenFloats(
     words.dispose();
     // Transposed before they are widened: so what lies beside the result is half as large.
     const values = order ? transpose(floats, type, shape, order) : floats;
-    const widened = dtype === 'f32' ? values : cast(values, type, TfDataType.float32);
+    const widened = dtype === 'f32' ? values : cast(values, TfDataType.float32);
     return order ? widened : tf.reshape(widened, [...shape]);
   });
 }

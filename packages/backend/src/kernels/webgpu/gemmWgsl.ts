@@ -1,6 +1,6 @@
 import type { GemmEpilogue } from './gemm.js';
 import { columnsOf, type GemmTile, rowsOf, STRIP, strideOf } from './gemmTiles.js';
-import { type PackedDtype, packedFormats, WIDEN_HALVES } from './packedWeights.js';
+import { type GpuDtype, packedFormats, WIDEN_HALVES } from './packedWeights.js';
 import type { Components } from './runKernel.js';
 
 /**
@@ -21,7 +21,7 @@ export interface GemmShape {
   readonly numWeights: number;
   /** Numbers of the result that are written at once. */
   readonly components: Components;
-  readonly packing: PackedDtype | undefined;
+  readonly packing: GpuDtype | undefined;
   readonly hasPhases: boolean;
 }
 

@@ -11,8 +11,8 @@ import { THREADS } from './sumOfAll.js';
  * `w16a16` and `w8a8`: the same bits, multiplied in them, for which `linear` rounds its rows to as many bits first. Halves
  * have a factor for each column then, a power of two, so that no sum leaves their range.
  */
-export const packedDtypes = ['f16', 'q8', 'w16a16', 'w8a8'] as const;
-export type PackedDtype = (typeof packedDtypes)[number];
+export const gpuDtypes = ['f16', 'q8', 'w16a16', 'w8a8'] as const;
+export type GpuDtype = (typeof gpuDtypes)[number];
 
 /** How the words of a packed weight lie in its buffer: factors of the columns, if it has them, before all else. */
 export interface PackedFormat {
@@ -46,7 +46,7 @@ const bytes: PackedFormat = {
   widen: (words) => `unpack4x8snorm(bitcast<u32>(${words}))`,
 };
 
-export const packedFormats: Readonly<Record<PackedDtype, PackedFormat>> = {
+export const packedFormats: Readonly<Record<GpuDtype, PackedFormat>> = {
   f16: { ...halves, hasFactors: false, words: (weight, quad) => `${weight}[${quad}]` },
   w16a16: { ...halves, hasFactors: true, words: (weight, quad, N) => `${weight}[${N} / 2 + ${quad}]` },
   q8: bytes,
@@ -54,19 +54,26 @@ export const packedFormats: Readonly<Record<PackedDtype, PackedFormat>> = {
 };
 
 /** What lies in the GPU buffers of packed weights. Their tensors say f32 and [..., N], as the models know them. */
-const packed = new WeakMap<object, PackedDtype>();
+const packed = new WeakMap<object, GpuDtype>();
 
-export function packedDtype({ dataId }: tf.TensorInfo): PackedDtype | undefined {
+export function packedDtype({ dataId }: tf.TensorInfo): GpuDtype | undefined {
   return packed.get(dataId);
 }
 
 /**
  * The weight in fewer bits, for the kernels of this folder only: other ops would misread it.
  *
- * @param weight f32 [..., N], N divisible by 4; stays the caller's
- * @throws ShapeError
+ * @see Backend.packWeight
  */
-export function packWeight(weight: tf.Tensor, dtype: PackedDtype): tf.Tensor {
+export function packWeight(weight: tf.Tensor, dtype: GpuDtype, order?: readonly number[]): tf.Tensor {
+  if (order) {
+    const ordered = tf.transpose(weight, [...order]);
+    try {
+      return packWeight(ordered, dtype);
+    } finally {
+      ordered.dispose();
+    }
+  }
   const N = weight.shape.at(-1) ?? 1;
   if (N % 4 !== 0 || weight.dtype !== 'float32' || packedDtype(weight)) {
     const got = packedDtype(weight) ?? weight.dtype;

@@ -9,7 +9,7 @@ import { type AttentionRows, flashAttention, MAX_HEAD_DIM } from './flashAttenti
 import { type GemmEpilogue, type GemmSource, gemm, matrixSource } from './gemm.js';
 import { conv2d, groupNorm, normSiluConv2d, upsampleConv2d } from './imageOps.js';
 import { nearestCode } from './nearestCode.js';
-import { type PackedDtype, packedDtype, unpackWeight } from './packedWeights.js';
+import { type GpuDtype, packedDtype, unpackWeight } from './packedWeights.js';
 import { pointwise } from './pointwise.js';
 import { choiceNoise, uniformNumbers } from './randomNumbers.js';
 import { responseNorm } from './responseNorm.js';
@@ -175,7 +175,7 @@ function linear(x: tf.Tensor, weights: tf.Tensor2D[], epilogue: GemmEpilogue = {
 }
 
 /** Weights of some kinds are multiplied in fewer bits, for which the rows are rounded. @param rows f32 [M, K] */
-function sourceOf(rows: tf.Tensor, K: number, packing: PackedDtype | undefined): GemmSource {
+function sourceOf(rows: tf.Tensor, K: number, packing: GpuDtype | undefined): GemmSource {
   if (packing === 'w16a16') return roundedSource(rows, K, 'f16');
   if (packing === 'w8a8') return roundedSource(rows, K, 'i8');
   return matrixSource(rows, K);

@@ -7,24 +7,27 @@ import {
 } from '@muse/masked-transformer';
 import { describeBackends, expectNoLeaks } from '@muse/test-utils';
 import { expect, it } from 'vitest';
-import { checkDtype, dtypeOn, packParameters } from './packParameters.js';
+import { checkDtype, dtypeOn } from './modelDtype.js';
 import { PlannedForward } from './plannedForward.js';
 
 describeBackends(
   'a transformer with packed weights',
   (backend) => {
-    // Root-mean-square error of the logits over their own: eleven bits of a half, seven of a byte; more where rows are rounded too.
+    // Root-mean-square error of the logits over their own: eleven bits of a half, eight of a bfloat16, seven of a byte; more where
+    // rows are rounded too.
     it.for([
       ['f16', 2e-3],
       ['q8', 3e-2],
       ['w16a16', 4e-3],
       ['w8a8', 6e-2],
+      ['bf16', 2e-2],
     ] as const)('of %s has logits near those of f32, in a plan too', async ([dtype, tolerance], { skip }) => {
       const { tf, dtypes } = backend();
-      if (!dtypes.includes(dtype)) skip(`${dtype}: this adapter lacks it`);
+      if (!dtypes.includes(dtype)) skip(`${dtype}: this device lacks it`);
       await expectNoLeaks(backend(), async () => {
         const config = resolveMaskedTransformerConfig('tiny', { hiddenSize: 24, mlpDim: 28, codebookSize: 15 });
-        const parameters = initParameters(backend(), maskedTransformerParameters(config), 3);
+        const specs = maskedTransformerParameters(config);
+        const parameters = initParameters(backend(), specs, 3);
         const transformer = new MaskedTransformer(backend(), config, parameters);
         const given = {
           textEmbeds: tf.randomNormal([1, 5, config.textDim], 0, 1, 'float32', 7) as never,
@@ -43,7 +46,11 @@ describeBackends(
           return values;
         };
         const wanted = await logits();
-        packParameters(backend(), parameters, dtype);
+        for (const { name } of specs.filter(({ layout, shape }) => layout === 'linear' && shape[0]! % 4 === 0)) {
+          const weight = parameters.get(name)!;
+          parameters.set(name, backend().packWeight(weight, dtype));
+          weight.dispose();
+        }
         const got = await logits();
         const squares = (values: Float32Array) => values.reduce((sum, value) => sum + value * value, 0);
         const error = Math.sqrt(squares(got.map((value, i) => value - wanted[i]!) as never) / squares(wanted as never));
@@ -54,7 +61,7 @@ describeBackends(
       });
     });
   },
-  { devices: ['webgpu'] },
+  { devices: ['webgpu', 'tensorflow'] },
 );
 
 it("is the device's own unless it is told otherwise, and refused with what there is", async () => {

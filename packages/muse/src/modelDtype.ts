@@ -1,15 +1,4 @@
-import {
-  type Backend,
-  ConfigError,
-  type ModelDtype,
-  modelDtypes,
-  type PackedDtype,
-  UnsupportedBackendError,
-} from '@muse/backend';
-import type { Parameters } from '@muse/checkpoint';
-
-/** Tables of embeddings are gathered from, which packed weights can't be. */
-const EMBEDDING = /(^|[._])embeddings?\.weight$/;
+import { type Backend, ConfigError, type ModelDtype, modelDtypes, UnsupportedBackendError } from '@muse/backend';
 
 const place = { package: 'muse', in: 'fromPretrained' } as const;
 
@@ -33,18 +22,4 @@ export function dtypeOn(backend: Backend, dtype: 'auto' | ModelDtype = backend.d
     place,
     `expected a dtype of this backend, ${backend.name} (${expected}), got ${dtype}`,
   );
-}
-
-/**
- * Puts the weights of a transformer's linear maps into fewer bits, one at a time; each takes the place of its original,
- * which is freed. Embeddings, norms, convolutions and widths that do not fit stay f32.
- *
- * @throws UnsupportedBackendError on devices without packed weights
- */
-export function packParameters(backend: Backend, parameters: Parameters, dtype: PackedDtype): void {
-  for (const [name, weight] of parameters) {
-    if (weight.rank !== 2 || EMBEDDING.test(name) || weight.shape[1]! % 4 !== 0) continue;
-    parameters.set(name, backend.packWeight(weight, dtype));
-    weight.dispose();
-  }
 }
