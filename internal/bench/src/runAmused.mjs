@@ -53,10 +53,10 @@ const tokenIds = tf.fill([rows, latentSize ** 2], transformer.maskTokenId, 'int3
 const codes = tf.zeros([batch, latentSize, latentSize], 'int32');
 
 /** As pipelines do it, by plans; the two first runs apart make what later ones reuse. */
-async function measurePlan(name, fn, input) {
-  const plan = await backend.capture(fn, [input]);
+async function measurePlan(name, fn, inputs, options) {
+  const plan = await backend.capture(fn, inputs, options);
   const run = async () => {
-    const [output] = await plan.run([input]);
+    const [output] = await plan.run(inputs);
     await output.data();
     output.dispose();
   };
@@ -64,9 +64,22 @@ async function measurePlan(name, fn, input) {
   await measure(name, run);
   plan.dispose();
 }
-await measurePlan('forward', (ids) => transformer.forward(ids, prepared), tokenIds);
-await measurePlan('decode', (ids) => vqgan.decode(ids), codes);
-prepared.dispose();
+
+const isLeaf = (value) => value instanceof tf.Tensor || typeof value !== 'object' || value === null;
+const tensorsOf = (value) => (isLeaf(value) ? [value] : Object.values(value).flatMap(tensorsOf));
+const { dispose, ...fields } = prepared;
+const inputs = [tokenIds, ...tensorsOf(fields)];
+function forward(ids, ...tensors) {
+  const replaced = (value) => {
+    if (isLeaf(value)) return tensors.shift();
+    if (Array.isArray(value)) return value.map(replaced);
+    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, replaced(field)]));
+  };
+  return transformer.forward(ids, replaced(fields));
+}
+await measurePlan('forward', forward, inputs, { areRowsApart: true });
+await measurePlan('decode', (ids) => vqgan.decode(ids), [codes]);
+dispose();
 
 const muse = new Muse(parts);
 const prompt = 'a photo of a red cat';

@@ -1,6 +1,6 @@
 import type * as Tf from '@tensorflow/tfjs';
 import type { Ops } from './ops/ops.js';
-import type { Plan, TensorFunction } from './plan/plan.js';
+import type { CaptureOptions, Plan, TensorFunction } from './plan/plan.js';
 
 export const deviceNames = ['webgpu', 'tensorflow', 'wasm', 'cpu'] as const;
 export type DeviceName = (typeof deviceNames)[number];
@@ -57,8 +57,13 @@ export interface Backend {
    * @param fn or several that follow each other, each of which takes what the one before gave: they become one plan, and on webgpu
    * the device gives back what one has used before the next is recorded (see `freeMemory`)
    * @throws MuseError if the function reads values back, writes into tensors from outside, or can't be repeated
+   * @throws ShapeError for inputs of different numbers of rows where `areRowsApart`
    */
-  capture(fn: TensorFunction | readonly TensorFunction[], inputs: readonly Tf.Tensor[]): Promise<Plan>;
+  capture(
+    fn: TensorFunction | readonly TensorFunction[],
+    inputs: readonly Tf.Tensor[],
+    options?: CaptureOptions,
+  ): Promise<Plan>;
   /**
    * A weight of `linear`, `conv2d` and the composed ops in fewer bits, where the device has kernels that read them (webgpu,
    * tensorflow). Only these ops understand the result, whose shape and dtype are the weight's; its values can't be read.

@@ -6,6 +6,7 @@ import { activate } from './devices/tfjsBackend.js';
 import { UnsupportedBackendError } from './errors.js';
 import { composeOps } from './ops/composeOps.js';
 import { eagerPlan, inSequence } from './plan/eagerPlan.js';
+import { checkRows } from './plan/rowByRow.js';
 
 export interface BackendOptions extends DeviceOptions {
   /** A device by name, or `auto` (default): a real GPU by WebGPU, else tensorflow, wasm, cpu. */
@@ -103,9 +104,10 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
       device.freeSpare?.();
       await device.checkErrors();
     },
-    async capture(given, inputs) {
+    async capture(given, inputs, options = {}) {
+      if (options.areRowsApart) checkRows(inputs);
       const parts = typeof given === 'function' ? [given] : given;
-      const plan = await device.capture?.(parts, inputs, backend);
+      const plan = await device.capture?.(parts, inputs, { ...options, backend });
       return plan ?? eagerPlan(inSequence(parts), inputs, () => device.checkErrors());
     },
     packWeight(weight, packed, order) {

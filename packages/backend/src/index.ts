@@ -38,7 +38,7 @@ export type {
 } from './ops/ops.js';
 export type { NoiseTensors } from './ops/randomNumbers.js';
 export { referenceOps } from './ops/referenceOps.js';
-export type { Plan, PlanInput, TensorFunction } from './plan/plan.js';
+export type { CaptureOptions, Plan, PlanInput, TensorFunction } from './plan/plan.js';
 export { gumbel, normal, permutation, type RandomStream, randomUint32, uniform } from './random/draws.js';
 export { philox4x32 } from './random/philox.js';
 export { streamWords } from './random/streamWords.js';

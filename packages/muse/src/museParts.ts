@@ -85,12 +85,12 @@ export interface LoadOptions {
   readonly variant?: string;
   /**
    * What the linear maps of the transformers are kept in: `f16` takes half of f32's memory, `q8` a quarter, on webgpu; `bf16`
-   * is for tensorflow. Tokens differ from f32's here and there; `auto` is what leaves nearly all of them on this device, see
-   * docs/numerics.md. Default: the backend's, or f32.
+   * half, on tensorflow, those of a resident text encoder too. Tokens differ from f32's here and there; `auto` is what leaves nearly
+   * all of them on this device, see docs/numerics.md. Default: the backend's, or f32.
    */
   readonly dtype?: 'auto' | ModelDtype;
   /**
-   * Where the weights of a T5 are while the model is in use. `resident`: on the device, at f32. `streamed`: in their file, of which
+   * Where the weights of a T5 are while the model is in use. `resident`: on the device. `streamed`: in their file, of which
    * each new prompt reads a block at a time, so the source must stay. Default `auto`: streamed above 2³⁰ weights (`xl`, `xxl`),
    * and on wasm where the model would not fit otherwise.
    */

@@ -1,4 +1,4 @@
-import type { Backend, Plan } from '@muse/backend';
+import type { Backend, CaptureOptions, Plan, TensorFunction } from '@muse/backend';
 import type { Tensor } from '@tensorflow/tfjs';
 
 /** Plans by key, each captured when it is first asked for. */
@@ -13,10 +13,15 @@ export class PlanCache {
   }
 
   /** @param examples makes the inputs to capture for, if the plan is not there yet */
-  async get(key: string, fn: Parameters<Backend['capture']>[0], examples: () => readonly Tensor[]): Promise<Plan> {
+  async get(
+    key: string,
+    fn: TensorFunction | readonly TensorFunction[],
+    examples: () => readonly Tensor[],
+    options?: CaptureOptions,
+  ): Promise<Plan> {
     let plan = this.#plans.get(key);
     if (!plan) {
-      plan = this.#backend.capture(fn, examples());
+      plan = this.#backend.capture(fn, examples(), options);
       this.#plans.set(key, plan);
       plan.catch(() => this.#plans.delete(key)); // the next one tries again
     }

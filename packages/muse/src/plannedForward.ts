@@ -1,7 +1,6 @@
 import { type Backend, streamWords } from '@muse/backend';
 import type { DecideRequest } from '@muse/sampler';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
-import * as tf from '@tensorflow/tfjs';
 import { PlanCache } from './planCache.js';
 import { tensorsOf, withTensors } from './tensorTree.js';
 
@@ -39,17 +38,10 @@ export class PlannedForward<Prepared extends object> {
    * @returns f32 [rows, S, V], the caller's
    */
   async run(tokenIds: Tensor2D, prepared: Prepared): Promise<Tensor3D> {
-    const all = (ids: Tensor, ...tensors: Tensor[]) =>
+    const forward = (ids: Tensor, ...tensors: Tensor[]) =>
       this.#transformer.forward(ids as Tensor2D, withTensors(prepared, tensors));
-    const { name, capabilities } = this.#backend;
-    // TensorFlow computes parts of a graph that don't need each other side by side, a core each, which waits for the others less often
-    // than where they share every op.
-    const forward =
-      name === 'tensorflow' && !capabilities.isGpu
-        ? (...inputs: Tensor[]) => tf.concat(rowsOf(inputs).map(([ids, ...tensors]) => all(ids!, ...tensors)))
-        : all;
     const inputs = [tokenIds, ...tensorsOf(prepared)];
-    const plan = await this.#plans.get(`logits of ${tokenIds.shape[0]}`, forward, () => inputs);
+    const plan = await this.#plans.get(`logits of ${tokenIds.shape[0]}`, forward, () => inputs, { areRowsApart: true });
     const [logits] = await plan.run(inputs);
     return logits as Tensor3D;
   }
@@ -125,12 +117,6 @@ export class PlannedForward<Prepared extends object> {
     const tensorsOfStep = { state, drawn: tf.reshape(drawn, [B, M, 2]), noise, choice };
     return ops.decideTokens(tensorsOfStep as Parameters<typeof ops.decideTokens>[0], maskTokenId);
   }
-}
-
-/** Tensors of the same first axis as those of each of its rows. */
-function rowsOf(tensors: readonly Tensor[]): Tensor[][] {
-  const split = tensors.map((tensor) => tf.split(tensor, tensor.shape[0]!));
-  return split[0]!.map((_, row) => split.map((rows) => rows[row]!));
 }
 
 /** How many positions' logits a step asks for: each number is a plan of its own, so there are two. */

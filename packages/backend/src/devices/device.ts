@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Backend, Capabilities, DeviceName, ModelDtype, PackedDtype } from '../backend.js';
 import type { BasicOps, ComposedOps } from '../ops/ops.js';
-import type { Plan, TensorFunction } from '../plan/plan.js';
+import type { CaptureOptions, Plan, TensorFunction } from '../plan/plan.js';
 
 /** Whether a device can be had on this machine, for people to read. */
 export interface DeviceReport {
@@ -66,7 +66,7 @@ export interface RunningDevice extends DeviceOps {
   capture?(
     parts: readonly TensorFunction[],
     inputs: readonly Tensor[],
-    backend: Pick<Backend, 'ops' | 'dtype' | 'freeMemory'>,
+    options: CaptureOptions & { readonly backend: Pick<Backend, 'ops' | 'dtype' | 'freeMemory'> },
   ): Promise<Plan | undefined>;
   /** @see Backend.packWeight; absent where weights are f32 only. */
   packWeight?(weight: Tensor, dtype: PackedDtype, order?: readonly number[]): Tensor;

@@ -96,7 +96,8 @@ export const webgpuDevice: Device = {
         pool.destroyFree();
       },
       packWeight,
-      capture: (parts, inputs, { freeMemory }) => webgpuPlan(internals, parts, inputs, { tuner, free: freeMemory }),
+      capture: (parts, inputs, { backend }) =>
+        webgpuPlan(internals, parts, inputs, { tuner, free: backend.freeMemory }),
       async stop() {
         shutDown('webgpu');
         device.destroy();

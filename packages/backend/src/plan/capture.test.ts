@@ -53,6 +53,39 @@ describeBackends('a plan', (backend, device) => {
     });
   });
 
+  it('gives rows that are computed apart the bits of each alone', async () => {
+    await expectNoLeaks(backend(), async () => {
+      const { tf } = backend();
+      const { weights, x, mask, fn } = make();
+      const plan = await backend().capture((...inputs) => [fn(inputs[0]!, inputs[1]!), inputs[1]!], [x, mask], {
+        areRowsApart: true,
+      });
+      for (const B of [2, 1, 3]) {
+        const input = tf.randomNormal([B, 7, 15], 0, 1, 'float32', B);
+        const masks = tf.tensor2d(
+          Array.from({ length: B * 7 }, (_, i) => Number(i % 3 > 0)),
+          [B, 7],
+        );
+        const [got, same] = await plan.run([input, masks]);
+        expect(got!.shape).toEqual([B, 7, 15]);
+        expect(await bits(same!)).toEqual(await bits(masks));
+        const wanted: number[] = [];
+        for (let row = 0; row < B; row++) {
+          const one = tf.tidy(() => fn(tf.slice(input, row, 1), tf.slice(masks, row, 1)));
+          wanted.push(...(await bits(one)));
+          one.dispose();
+        }
+        expect(await bits(got!)).toEqual(wanted);
+        tf.dispose([input, masks, got!, same!]);
+      }
+      plan.dispose();
+      await expect(backend().capture(fn, [x, weights[0]!], { areRowsApart: true })).rejects.toThrow(
+        'expected inputs of the same number of rows, at least 1, for areRowsApart, got [2, 7, 15] and [15]',
+      );
+      tf.dispose([x, mask, ...weights]);
+    });
+  });
+
   it('is captured anew for another shape, and again for the first', async () => {
     await expectNoLeaks(backend(), async () => {
       const { tf } = backend();

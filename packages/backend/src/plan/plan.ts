@@ -6,6 +6,14 @@ export type TensorFunction = (...inputs: Tensor[]) => Tensor | readonly Tensor[]
 /** A tensor, or its values in the shape and dtype that the input had at capture. */
 export type PlanInput = Tensor | TypedArray;
 
+export interface CaptureOptions {
+  /**
+   * All inputs have one first axis, and of each result a row comes of those rows alone: so the device may compute them apart, as
+   * tensorflow does. Default false.
+   */
+  readonly areRowsApart?: boolean;
+}
+
 /**
  * A function of tensors that was captured for inputs of fixed shapes. On webgpu its GPU commands are recorded once and
  * encoded again for each run, without tfjs between; on tensorflow it is a graph of TensorFlow's; other devices call the function.

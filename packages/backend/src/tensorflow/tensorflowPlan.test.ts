@@ -1,8 +1,9 @@
 import { describeBackends, expectNoLeaks } from '@muse/test-utils';
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { createBackend } from '../index.js';
-import { nodeBackend } from './eager.js';
+import { nodeBackend, TfDataType } from './eager.js';
+import { recordOps, releaseKept } from './recordOps.js';
 
 const values = async (tensor: Tensor | undefined) => [...(await tensor!.data())];
 
@@ -166,16 +167,36 @@ describeBackends(
       x.dispose();
     });
 
-    it('repeats products in bf16 too', async () => {
-      const { tf } = backend();
+    it('repeats what is computed in bf16, and rounds a value once', async () => {
       const half = await createBackend({ device: 'tensorflow', dtype: 'bf16' });
-      const [x, weight] = [tf.randomNormal([5, 32], 0, 1, 'float32', 1), tf.randomNormal([32, 16], 0, 1, 'float32', 2)];
-      const fn = (a: Tensor) => half.ops.linear(half.ops.gelu(a), weight as Tensor2D);
-      const plan = await half.capture(fn, [tf.zeros([5, 32])]);
-      const [[got], wanted] = [await plan.run([x]), tf.tidy(() => fn(x))];
-      expect(await values(got)).toEqual(await values(wanted));
-      plan.dispose();
-      tf.dispose([x, weight, got!, wanted]);
+      await expectNoLeaks(half, async () => {
+        const { tf, ops } = half;
+        const weights = [1, 2, 3].map((seed) => {
+          const weight = tf.randomNormal([32, 32], 0, 0.3, 'float32', seed);
+          const packed = half.packWeight(weight, 'bf16');
+          weight.dispose();
+          return packed as Tensor2D;
+        });
+        const [query, key, value] = weights as [Tensor2D, Tensor2D, Tensor2D];
+        const fn = (a: Tensor) => {
+          const mixed = ops.selfAttention(a as Tensor3D, { query, key, value }, { numHeads: 2 });
+          return ops.fusedLinear(mixed, value, { activation: 'geglu' });
+        };
+        const [zeros, x] = [tf.zeros([2, 5, 32]), tf.randomNormal([2, 5, 32], 0, 1, 'float32', 4)];
+        const plan = await half.capture(fn, [zeros]);
+        const [[got], wanted] = [await plan.run([x]), tf.tidy(() => fn(x))];
+        expect(await values(got)).toEqual(await values(wanted));
+        const own = tf.add(x, 0); // data of its own
+        const { nodes, results, kept } = recordOps([own], () => tf.tidy(() => [fn(own)]));
+        const toBfloat16 = nodes.filter(
+          ({ op, attributes }) => op === 'Cast' && attributes.DstT!.value === TfDataType.bfloat16,
+        );
+        // The input, once for three products; the queries' factor; what the gated map takes, scaled. No queries, keys, values.
+        expect(toBfloat16).toHaveLength(3);
+        releaseKept(nodeBackend(), kept);
+        plan.dispose();
+        tf.dispose([...weights, zeros, x, own, got!, wanted, ...results]);
+      });
       await half.dispose();
     });
   },
