@@ -5,8 +5,8 @@ import type { DeviceOptions, RunningDevice } from './devices/device.js';
 import { activate } from './devices/tfjsBackend.js';
 import { UnsupportedBackendError } from './errors.js';
 import { composeOps } from './ops/composeOps.js';
+import { checkRows } from './plan/checkRows.js';
 import { eagerPlan, inSequence } from './plan/eagerPlan.js';
-import { checkRows } from './plan/rowByRow.js';
 
 export interface BackendOptions extends DeviceOptions {
   /** A device by name, or `auto` (default): a real GPU by WebGPU, else tensorflow, wasm, cpu. */

@@ -3,7 +3,6 @@ import { fixTensorflowKernels } from '../kernels/tensorflow/fixTensorflowKernels
 import { tensorflowOps } from '../kernels/tensorflow/tensorflowOps.js';
 import { referenceOps } from '../ops/referenceOps.js';
 import { inSequence } from '../plan/eagerPlan.js';
-import { rowByRow } from '../plan/rowByRow.js';
 import { bfloat16Ops } from '../tensorflow/bfloat16Ops.js';
 import { doGraphsRepeat } from '../tensorflow/doGraphsRepeat.js';
 import { packWeight } from '../tensorflow/packWeight.js';
@@ -57,10 +56,9 @@ export const tensorflowDevice: Device = {
 const capture: RunningDevice['capture'] = async (parts, inputs, { backend, areRowsApart }) => {
   const { withFile } = platform;
   if (!doGraphsRepeat(backend, withFile)) return undefined;
-  const fn = inSequence(parts);
   // Parts of a graph that don't need each other run side by side, a core each, and wait for others less often than where all
   // cores share each op.
-  return tensorflowPlan(areRowsApart ? rowByRow(fn) : fn, inputs, withFile);
+  return tensorflowPlan(inSequence(parts), inputs, { withFile, areRowsApart });
 };
 
 function describeLibrary({ version, isGpu, numThreads }: TensorflowLibrary): string {

@@ -5,7 +5,7 @@ import { runTidy } from '../plan/eagerPlan.js';
 import type { TensorFunction } from '../plan/plan.js';
 import { sameBits } from '../plan/sameBits.js';
 import { packWeight } from './packWeight.js';
-import { TensorflowGraph, type WithFile } from './tensorflowGraph.js';
+import { type GraphOptions, TensorflowGraph } from './tensorflowGraph.js';
 
 const found = new Map<ModelDtype, boolean>();
 
@@ -13,13 +13,16 @@ const found = new Map<ModelDtype, boolean>();
  * Whether this library's graphs give the bits of their ops called one by one: tried once a dtype, in small, on what networks are
  * made of. With TensorFlow 2.15 they do; another version may choose or fuse its kernels otherwise.
  */
-export function doGraphsRepeat({ ops, dtype }: Pick<Backend, 'ops' | 'dtype'>, withFile: WithFile): boolean {
+export function doGraphsRepeat(
+  { ops, dtype }: Pick<Backend, 'ops' | 'dtype'>,
+  withFile: GraphOptions['withFile'],
+): boolean {
   const known = found.get(dtype) ?? tryGraph(network(ops), withFile);
   found.set(dtype, known);
   return known;
 }
 
-function tryGraph(fn: TensorFunction, withFile: WithFile): boolean {
+function tryGraph(fn: TensorFunction, withFile: GraphOptions['withFile']): boolean {
   let graph: TensorflowGraph | undefined;
   try {
     return tf.tidy(() => {
@@ -29,7 +32,7 @@ function tryGraph(fn: TensorFunction, withFile: WithFile): boolean {
         tf.randomNormal([3, 3, 48, 16], 0, 0.1, 'float32', seed),
         tf.randomNormal([48], 1, 0.1, 'float32', seed),
       ];
-      graph = new TensorflowGraph(fn, inputs(1), withFile);
+      graph = new TensorflowGraph(fn, inputs(1), { withFile });
       const others = inputs(2);
       const got = graph.run(others);
       const wanted = runTidy(() => fn(...others));

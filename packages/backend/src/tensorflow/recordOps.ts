@@ -4,22 +4,27 @@ import { attributeKinds, type Binding, dtypeOf, type NodeBackend, nodeBackend, T
 import { programConstant } from './eagerProgram.js';
 import type { GraphNode } from './savedModel.js';
 
+/** A value of a recording: what it is called, and TensorFlow's number of its type. */
+export interface RecordedValue {
+  readonly name: string;
+  readonly dtype: number;
+}
+
 /** The ops of one call of a function. */
 export interface Recording {
   /** What the function gave; the caller's. */
   readonly results: readonly tf.Tensor[];
-  /** The results as results of nodes. */
-  readonly outputs: readonly string[];
-  /** In the order of their calls, after the placeholders. */
+  /** The results as results of nodes, or as inputs. */
+  readonly outputs: readonly RecordedValue[];
+  /** In the order of their calls. Each op is there once for the same inputs. */
   readonly nodes: readonly GraphNode[];
-  /** Placeholders of the inputs, in their order. */
-  readonly inputs: readonly string[];
-  /** Placeholders of what else the function reads; tensors have one reference more, so that they are not freed. */
+  /** In their order. */
+  readonly inputs: readonly RecordedValue[];
+  /** What else the function reads; tensors have one reference more, so that they are not freed. */
   readonly kept: readonly Kept[];
 }
 
-interface Kept {
-  readonly name: string;
+interface Kept extends RecordedValue {
   readonly id: number;
   /** Absent for constants of the process, which are never freed. */
   readonly dataId?: object | undefined;
@@ -55,22 +60,27 @@ export function recordOps(inputs: readonly tf.Tensor[], fn: () => tf.Tensor[]): 
   const backend = nodeBackend();
   const { binding } = backend;
   if (Object.hasOwn(backend, 'getInputTensorIds')) refuse('no capture inside');
-  const placeholders: GraphNode[] = [];
   const nodes: GraphNode[] = [];
   const kept: Kept[] = [];
   /** Results of nodes by the ids of their handles, no two of which are the same. */
   const names = new Map<number, string>();
   const dataOf = new Map<number, object>();
+  /** Nodes by all that they are. */
+  const known = new Map<string, string>();
 
-  const addPlaceholder = (id: number, dtype: number): string => {
-    const name = `x${placeholders.length}`;
-    placeholders.push({ name, op: 'Placeholder', inputs: [], attributes: { dtype: { kind: 'TYPE', value: dtype } } });
+  const addInput = (id: number, dtype: number): RecordedValue => {
+    const name = `x${names.size}`;
     names.set(id, name);
-    return name;
+    return { name, dtype };
   };
   const addNode = (op: string, from: readonly string[], attributes: GraphNode['attributes']): string => {
-    const name = `n${nodes.length}`;
-    nodes.push({ name, op, inputs: from, attributes });
+    const key = JSON.stringify([op, from, attributes]);
+    let name = op === 'Const' ? undefined : known.get(key);
+    if (name === undefined) {
+      name = `n${nodes.length}`;
+      nodes.push({ name, op, inputs: from, attributes });
+      known.set(key, name);
+    }
     return name;
   };
   /** The same values, into which TensorFlow can't see when it looks for what it could fuse or compute once. */
@@ -78,16 +88,13 @@ export function recordOps(inputs: readonly tf.Tensor[], fn: () => tf.Tensor[]): 
     const attributes = { dtype: { kind: 'TYPE', value: dtype }, shape: { kind: 'SHAPE', value: undefined } } as const;
     return addNode('PlaceholderWithDefault', [result], attributes);
   };
-  /** Results of casts, by what they are of and their type; what has been widened to f32, by its name then. */
-  const casts = new Map<string, string>();
+  /** What has been widened from bfloat16, by its name then. */
   const widened = new Map<string, string>();
-  /** A value is rounded to bfloat16 once, and not at all where it was widened from it: between ops all is f32. */
-  const castOf = (from: string, attributes: GraphNode['attributes']): string => {
+  /** Nothing is rounded to bfloat16 that was widened from it: between ops all is f32. */
+  const addCast = (from: string, attributes: GraphNode['attributes']): string => {
     const [source, target] = [attributes.SrcT?.value, attributes.DstT?.value];
     if (target === TfDataType.bfloat16 && widened.has(from)) return widened.get(from)!;
-    const key = `${from} ${target}`;
-    const name = casts.get(key) ?? addNode('Cast', [from], attributes);
-    casts.set(key, name);
+    const name = addNode('Cast', [from], attributes);
     if (source === TfDataType.bfloat16 && target === TfDataType.float32) widened.set(name, from);
     return name;
   };
@@ -97,9 +104,9 @@ export function recordOps(inputs: readonly tf.Tensor[], fn: () => tf.Tensor[]): 
     const dataId = dataOf.get(id);
     const { dtype } = dataId ? backend.tensorMap.get(dataId) : programConstant(id);
     if (dataId) backend.incRef(dataId);
-    const placeholder = addPlaceholder(id, dtype);
-    kept.push({ name: placeholder, id, dataId });
-    return placeholder;
+    const value = addInput(id, dtype);
+    kept.push({ ...value, id, dataId });
+    return value.name;
   };
 
   const getInputTensorIds = (tensors: tf.TensorInfo[]): number[] => {
@@ -117,7 +124,7 @@ export function recordOps(inputs: readonly tf.Tensor[], fn: () => tf.Tensor[]): 
       // tfjs leaves this type to TensorFlow, which finds it out where an op runs at once.
       if (op === 'ExpandDims') entries.push(['T', { kind: 'TYPE', value: outputs[0]!.dtype }]);
       const described = Object.fromEntries(entries);
-      const node = op === 'Cast' ? castOf(from[0]!, described) : addNode(op, from, described);
+      const node = op === 'Cast' ? addCast(from[0]!, described) : addNode(op, from, described);
       for (const [i, output] of outputs.entries()) {
         const result = i === 0 ? node : `${node}:${i}`;
         names.set(output.id, FUSED_OPS.has(op) ? addBarrier(result, output.dtype) : result);
@@ -138,16 +145,13 @@ export function recordOps(inputs: readonly tf.Tensor[], fn: () => tf.Tensor[]): 
 
   const originalIds = backend.getInputTensorIds;
   const inputIds = originalIds.call(backend, [...inputs]);
-  const inputNames = inputIds.map((id, i) => addPlaceholder(id, dtypeOf(inputs[i]!)));
+  const recordedInputs = inputIds.map((id, i) => addInput(id, dtypeOf(inputs[i]!)));
   const members = Object.entries(hooks).map(([name, value]) => [name, { value }]);
   Object.assign(backend, { getInputTensorIds, binding: Object.create(binding, Object.fromEntries(members)) });
   try {
     const results = fn();
-    // A graph can't give back what it was given.
-    const outputs = getInputTensorIds(results).map((id, i) => {
-      return addNode('Identity', [nameOf(id)], { T: { kind: 'TYPE', value: dtypeOf(results[i]!) } });
-    });
-    return { results, outputs, nodes: [...placeholders, ...nodes], inputs: inputNames, kept };
+    const outputs = getInputTensorIds(results).map((id, i) => ({ name: nameOf(id), dtype: dtypeOf(results[i]!) }));
+    return { results, outputs, nodes, inputs: recordedInputs, kept };
   } catch (error) {
     releaseKept(backend, kept);
     throw error;

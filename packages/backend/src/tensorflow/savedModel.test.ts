@@ -18,6 +18,19 @@ interface SavedModelObject {
         readonly inputList: readonly string[];
         readonly attrMap: readonly (readonly [string, Record<string, unknown>])[];
       }[];
+      readonly library: {
+        readonly functionList: readonly {
+          readonly signature: {
+            readonly name: string;
+            readonly inputArgList: readonly { readonly name: string; readonly type: number }[];
+            readonly outputArgList: readonly { readonly name: string; readonly type: number }[];
+            readonly attrList: readonly { readonly name: string; readonly type: string }[];
+          };
+          readonly nodeDefList: readonly { readonly name: string; readonly inputList: readonly string[] }[];
+          readonly retMap: readonly (readonly [string, string])[];
+          readonly attrMap: readonly (readonly [string, Record<string, unknown>])[];
+        }[];
+      };
     };
   }[];
 }
@@ -82,5 +95,45 @@ it('is read by the protocol buffers of Google as what was written', () => {
     text: { s: Buffer.from('é').toString('base64') },
     shape: { shape: { dimList: [size(3), size(1000)], unknownRank: false } },
     noShape: { shape: { dimList: [], unknownRank: true } },
+  });
+});
+
+it('has functions, which calls name with what their parameter is', () => {
+  const call: GraphNode = {
+    name: 'call',
+    op: 'PartitionedCall',
+    inputs: ['x'],
+    attributes: {
+      f: { kind: 'FUNCTION', value: { name: 'twice', type: 14 } },
+      config_proto: { kind: 'STRING', value: Uint8Array.of(1, 200) },
+    },
+  };
+  const own: GraphNode = { name: 'n', op: 'Identity', inputs: ['x'], attributes: { T: { kind: 'PARAMETER' } } };
+  const fn = {
+    name: 'twice',
+    inputs: [{ name: 'x', dtype: 14 }],
+    nodes: [own],
+    results: [{ name: 'n:output:0', dtype: 14 }],
+  };
+  const { graphDef } = SavedModel.deserializeBinary(encodeSavedModel([call], [fn])).toObject().metaGraphsList[0]!;
+  const attributes = Object.fromEntries(graphDef.nodeList[0]!.attrMap);
+  expect(attributes).toMatchObject({
+    f: { func: { name: 'twice', attrMap: [['T', { type: 14 }]] } },
+    config_proto: { s: Buffer.of(1, 200).toString('base64') },
+  });
+  const [read] = graphDef.library.functionList;
+  expect(read).toMatchObject({
+    signature: {
+      name: 'twice',
+      inputArgList: [{ name: 'x', type: 14 }],
+      outputArgList: [{ name: 'y0', type: 14 }],
+      attrList: [{ name: 'T', type: 'type' }],
+    },
+    nodeDefList: [{ name: 'n', inputList: ['x'], attrMap: [['T', { placeholder: 'T' }]] }],
+    retMap: [['y0', 'n:output:0']],
+    attrMap: [
+      ['_noinline', { b: true }],
+      ['_nospecialize', { b: true }],
+    ],
   });
 });

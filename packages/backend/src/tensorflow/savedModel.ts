@@ -1,10 +1,14 @@
-// TensorFlow graphs as the bytes of a `saved_model.pb`: protocol buffers (saved_model, graph, node_def, attr_value, tensor), of
-// which the fields are here that ops need.
+// TensorFlow graphs as the bytes of a `saved_model.pb`: protocol buffers (saved_model, graph, function, op_def, node_def,
+// attr_value, tensor), of which the fields are here that ops need.
 
 export type NodeAttribute =
   | { readonly kind: 'TYPE' | 'INT' | 'FLOAT'; readonly value: number | readonly number[] }
   | { readonly kind: 'BOOL'; readonly value: boolean | readonly boolean[] }
-  | { readonly kind: 'STRING'; readonly value: string }
+  | { readonly kind: 'STRING'; readonly value: string | Uint8Array }
+  /** A function by its name, and what its parameter is. */
+  | { readonly kind: 'FUNCTION'; readonly value: { readonly name: string; readonly type: number } }
+  /** That of the function which the node is of. */
+  | { readonly kind: 'PARAMETER'; readonly value?: undefined }
   | { readonly kind: 'SHAPE'; readonly value: readonly number[] | undefined }
   | { readonly kind: 'TENSOR'; readonly value: TensorValue };
 
@@ -23,6 +27,27 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, NodeAttribute>>;
 }
 
+interface Value {
+  readonly name: string;
+  readonly dtype: number;
+}
+
+/**
+ * A graph that others call by `PartitionedCall`. It has a parameter, a type: TensorFlow rewrites no function that has, but in the call's own
+ * configuration. Nor does it copy it into its callers.
+ */
+export interface GraphFunction {
+  readonly name: string;
+  readonly inputs: readonly Value[];
+  /** Their inputs are names of `inputs`, or `node:result:index`. */
+  readonly nodes: readonly GraphNode[];
+  /** By names as the nodes' inputs. */
+  readonly results: readonly Value[];
+}
+
+const PARAMETER = 'T';
+const yes = { kind: 'BOOL', value: true } as const;
+
 /** In a folder of its own. */
 export const SAVED_MODEL_FILE = 'saved_model.pb';
 /** By this tag the model is loaded. */
@@ -31,9 +56,28 @@ export const SAVED_MODEL_TAG = 'serve';
 /** TensorFlow's GraphDef version (2.15): ops mean what they mean there. */
 const GRAPH_PRODUCER = 1645;
 
-export function encodeSavedModel(nodes: readonly GraphNode[]): Uint8Array {
-  const graph = [...nodes.map((node) => message(1, encodeNode(node))), message(4, [integer(1, GRAPH_PRODUCER)])];
+export function encodeSavedModel(nodes: readonly GraphNode[], functions: readonly GraphFunction[] = []): Uint8Array {
+  const library = functions.map((fn) => message(1, encodeFunction(fn)));
+  const version = message(4, [integer(1, GRAPH_PRODUCER)]);
+  const graph = [...nodes.map((node) => message(1, encodeNode(node))), message(2, library), version];
   return join([integer(1, 1), message(2, [message(1, [text(4, SAVED_MODEL_TAG)]), message(2, graph)])]);
+}
+
+function encodeFunction({ name, inputs, nodes, results }: GraphFunction): Uint8Array[] {
+  const argument = (field: number, argName: string, dtype: number) =>
+    message(field, [text(1, argName), integer(3, dtype)]);
+  const signature = [
+    text(1, name),
+    ...inputs.map((input) => argument(2, input.name, input.dtype)),
+    ...results.map(({ dtype }, i) => argument(3, `y${i}`, dtype)),
+    message(4, [text(1, PARAMETER), text(2, 'type')]),
+  ];
+  return [
+    message(1, signature),
+    ...nodes.map((node) => message(3, encodeNode(node))),
+    ...results.map((result, i) => message(4, [text(1, `y${i}`), text(2, result.name)])),
+    ...['_noinline', '_nospecialize'].map((key) => message(5, [text(1, key), message(2, [encodeAttribute(yes)])])),
+  ];
 }
 
 function encodeNode({ name, op, inputs, attributes }: GraphNode): Uint8Array[] {
@@ -51,7 +95,11 @@ function encodeAttribute(attribute: NodeAttribute): Uint8Array {
   const { kind, value } = attribute;
   switch (kind) {
     case 'STRING':
-      return text(2, value);
+      return typeof value === 'string' ? text(2, value) : bytes(2, value);
+    case 'FUNCTION':
+      return message(10, [text(1, value.name), message(2, [text(1, PARAMETER), message(2, [integer(6, value.type)])])]);
+    case 'PARAMETER':
+      return text(9, PARAMETER);
     case 'SHAPE':
       return message(7, value ? dimensions(value) : [integer(3, 1)]); // unknown_rank
     case 'TENSOR':

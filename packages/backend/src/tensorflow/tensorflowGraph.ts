@@ -1,13 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Platform } from '../devices/platform/platform.js';
 import { runTidy } from '../plan/eagerPlan.js';
-import type { TensorFunction } from '../plan/plan.js';
+import type { CaptureOptions, TensorFunction } from '../plan/plan.js';
 import type { InputSpec } from '../plan/planInputs.js';
 import { describe, dtypeOf, nodeBackend, toTensor } from './eager.js';
+import { encodeCalls, outputName } from './graphCalls.js';
 import { type Recording, recordOps, releaseKept } from './recordOps.js';
-import { encodeSavedModel, SAVED_MODEL_FILE, SAVED_MODEL_TAG } from './savedModel.js';
+import { SAVED_MODEL_FILE, SAVED_MODEL_TAG } from './savedModel.js';
 
-export type WithFile = Platform['withFile'];
+export interface GraphOptions extends CaptureOptions {
+  readonly withFile: Platform['withFile'];
+}
 
 /** The ops of one call of a function, as a graph. */
 export class TensorflowGraph {
@@ -18,32 +21,37 @@ export class TensorflowGraph {
   /** What is fed, inputs first, and what is fetched, as the binding takes it. */
   readonly #inputNames: string;
   readonly #outputNames: string;
-  readonly #withFile: WithFile;
-  /** Until they are loaded. */
-  #nodes: Recording['nodes'];
+  readonly #withFile: GraphOptions['withFile'];
+  /** Until it is loaded. */
+  #recording: Recording | undefined;
+  readonly #numCalls: number;
   /** What the recorded call was given and what it gave, until the first run. */
   #first: { readonly dataIds: readonly object[]; readonly results: readonly tf.Tensor[] } | undefined;
   #session: number | undefined;
 
-  constructor(fn: TensorFunction, examples: readonly tf.Tensor[], withFile: WithFile) {
+  /** @param areRowsApart the function is recorded for the first row of the examples, and called for each */
+  constructor(fn: TensorFunction, examples: readonly tf.Tensor[], { withFile, areRowsApart }: GraphOptions) {
     this.#withFile = withFile;
     this.specs = examples.map(toSpec);
-    const inputs = examples.map(withOwnData);
+    this.#numCalls = areRowsApart ? examples[0]!.shape[0]! : 1;
+    const [inputs, ...others] = Array.from({ length: this.#numCalls }, (_, row) =>
+      examples.map((example) => (this.#numCalls > 1 ? tf.slice(example, row, 1) : withOwnData(example))),
+    );
     try {
-      const recording = recordOps(inputs, () => runTidy(() => fn(...inputs)));
-      const { results, kept } = recording;
-      this.#kept = kept;
-      this.#nodes = recording.nodes;
-      this.#inputNames = [...recording.inputs, ...kept.map(({ name }) => name)].join();
-      this.#outputNames = recording.outputs.join();
-      this.#outputs = results.map(toSpec);
+      const recording = recordOps(inputs!, () => runTidy(() => fn(...inputs!)));
+      this.#recording = recording;
+      this.#kept = recording.kept;
+      this.#inputNames = [...recording.inputs, ...recording.kept].map(({ name }) => name).join();
+      this.#outputNames = recording.results.map((_, i) => outputName(i)).join();
+      this.#outputs = recording.results.map(toSpec);
+      const rows = [recording.results, ...others.map((row) => runTidy(() => fn(...row)))];
       this.#first = {
         dataIds: examples.map(({ dataId }) => dataId),
-        results: results.map((result) => tf.keep(tf.clone(result))),
+        results: recording.results.map((_, i) => tf.keep(joined(rows.map((row) => row[i]!)))),
       };
-      tf.dispose(results.filter((result) => !inputs.includes(result)));
+      tf.dispose(rows.flat().filter((result) => ![inputs!, ...others].flat().includes(result)));
     } finally {
-      tf.dispose(inputs);
+      tf.dispose([inputs!, ...others].flat());
     }
   }
 
@@ -72,10 +80,14 @@ export class TensorflowGraph {
 
   #load(): number {
     const { binding } = this.#backend;
-    const bytes = encodeSavedModel(this.#nodes);
-    this.#nodes = [];
+    const bytes = encodeCalls(this.#recording!, this.#numCalls);
+    this.#recording = undefined;
     return this.#withFile(SAVED_MODEL_FILE, bytes, (folder) => binding.loadSavedModel(folder, SAVED_MODEL_TAG));
   }
+}
+
+function joined(rows: tf.Tensor[]): tf.Tensor {
+  return rows.length > 1 ? tf.concat(rows) : tf.clone(rows[0]!);
 }
 
 function toSpec({ shape, dtype }: tf.Tensor): InputSpec {

@@ -154,6 +154,25 @@ describeBackends(
       tf.dispose([table, got!]);
     });
 
+    it('has ops of any name, of rows apart too', async () => {
+      const { tf } = backend();
+      await expectNoLeaks(backend(), async () => {
+        const x = tf.tensor2d([1, -2, 3, 0.5, 7, -1], [3, 2]);
+        // Of which `graphCalls.ts` knows no name for the result.
+        const fn = (a: Tensor) => [tf.atan(tf.mul(a, 2)), a];
+        for (const areRowsApart of [false, true]) {
+          const zeros = tf.zeros([3, 2]);
+          const plan = await backend().capture(fn, [zeros], { areRowsApart });
+          const [[got, same], wanted] = [await plan.run([x]), tf.tidy(() => fn(x)[0]!)];
+          expect(await values(got)).toEqual(await values(wanted));
+          expect(await values(same)).toEqual(await values(x));
+          plan.dispose();
+          tf.dispose([zeros, got!, same!, wanted]);
+        }
+        x.dispose();
+      });
+    });
+
     it('frees what it makes on the way', async () => {
       const { tf } = backend();
       const x = tf.zeros([1024, 1024]); // 4 MiB: 200 runs that freed nothing would be past 2 GiB

@@ -2,15 +2,15 @@ import type * as tf from '@tensorflow/tfjs';
 import { runTidy } from '../plan/eagerPlan.js';
 import type { Plan, TensorFunction } from '../plan/plan.js';
 import { checkNotDisposed, fitInputs, toTensors } from '../plan/planInputs.js';
-import { TensorflowGraph, type WithFile } from './tensorflowGraph.js';
+import { type GraphOptions, TensorflowGraph } from './tensorflowGraph.js';
 
 /**
  * Captures a function as a TensorFlow graph: no JavaScript between its ops, which write into memory that nobody reads any more
  * and run side by side where they can. The capture calls the function; its results are those of a first run with the same
  * tensors, and the graph is made when others come.
  */
-export function tensorflowPlan(fn: TensorFunction, examples: readonly tf.Tensor[], withFile: WithFile): Plan {
-  let graph = new TensorflowGraph(fn, examples, withFile);
+export function tensorflowPlan(fn: TensorFunction, examples: readonly tf.Tensor[], options: GraphOptions): Plan {
+  let graph = new TensorflowGraph(fn, examples, options);
   let isDisposed = false;
   return {
     dispatchCount: 0,
@@ -22,7 +22,7 @@ export function tensorflowPlan(fn: TensorFunction, examples: readonly tf.Tensor[
       return runTidy(() => {
         const given = toTensors(graph.specs, inputs);
         if (!doFit) {
-          const next = new TensorflowGraph(fn, given, withFile);
+          const next = new TensorflowGraph(fn, given, options);
           graph.dispose();
           graph = next;
         }
