@@ -1,5 +1,5 @@
 // What loading a full-size aMUSEd takes: node scripts/measureLoading.mjs [amused-256|amused-512] [device] [--folder path] [--steps n]
-// [--images n] [--count-only]
+// [--images n] [--dtype name] [--count-only]
 // Without a folder, one of the published shapes is made of sparse files (f16 zeros), which take no disk, in the temporary folder.
 // Prints the weights on the device, and how far the process's memory went beyond them and what it had before; with --steps once
 // more, after an image of so many steps, with the time of each and of the last step to the image. On webgpu also the most bytes of GPU
@@ -21,11 +21,12 @@ const { values, positionals } = parseArgs({
     folder: { type: 'string' },
     steps: { type: 'string' },
     images: { type: 'string', default: '1' },
+    dtype: { type: 'string', default: 'f32' },
     'count-only': { type: 'boolean', default: false },
   },
 });
 const [preset = 'amused-512', device = 'auto'] = positionals;
-const given = values.folder;
+const { folder: given, dtype } = values;
 
 const text = { model_type: 'clip_text_model', hidden_size: 768, intermediate_size: 3072, num_attention_heads: 12 };
 const textConfig = { ...text, projection_dim: 768, eos_token_id: 2 };
@@ -102,6 +103,15 @@ function computeLittle(tfjs) {
   };
 }
 
+/** What packed weights take less than tfjs says, which has them for f32. */
+function savedBytes() {
+  const bytes = { f16: 2, w16a16: 2, bf16: 2, q8: 1, w8a8: 1 }[dtype] ?? 4;
+  const texts = dtype === 'bf16' ? clipTextParameters(resolveClipTextConfig(textConfig)) : [];
+  const specs = [...uvitParameters(resolveUViTConfig(netConfig)), ...texts];
+  const packed = specs.filter(({ layout, shape }) => layout === 'linear' && shape[0] % 4 === 0);
+  return packed.reduce((sum, { shape: [outSize, inSize] }) => sum + outSize * inSize * (4 - bytes), 0);
+}
+
 async function writeSparse(path, specs) {
   let end = 0;
   const header = {};
@@ -153,7 +163,7 @@ const folder = given ?? (await makeFolder());
 let before;
 const startMs = performance.now();
 try {
-  const backend = await createBackend({ device });
+  const backend = await createBackend({ device, dtype });
   const buffers = backend.name === 'webgpu' ? countBuffers(backend.tf.backend().device) : undefined;
   if (buffers && values['count-only']) computeLittle(backend.tf.backend());
   const muse = await Muse.fromPretrained(folder, {
@@ -162,7 +172,7 @@ try {
       if (status === 'device') before = await memory();
     },
   });
-  const weightsMB = Math.round(backend.tf.memory().numBytes / 1e6);
+  const weightsMB = Math.round((backend.tf.memory().numBytes - savedBytes()) / 1e6);
   const print = async (figures) => {
     const { peak } = await memory();
     const sizes = { weightsMB, beforeMB: before.now, peakMB: peak, besideMB: peak - before.now - weightsMB };

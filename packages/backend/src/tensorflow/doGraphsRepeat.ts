@@ -17,7 +17,7 @@ export function doGraphsRepeat(
   { ops, dtype }: Pick<Backend, 'ops' | 'dtype'>,
   withFile: GraphOptions['withFile'],
 ): boolean {
-  const known = found.get(dtype) ?? tryGraph(network(ops), withFile);
+  const known = found.get(dtype) ?? tryGraph(network(ops, dtype), withFile);
   found.set(dtype, known);
   return known;
 }
@@ -46,22 +46,24 @@ function tryGraph(fn: TensorFunction, withFile: GraphOptions['withFile']): boole
 }
 
 /** Of inputs f32 [2, 25, 48], [48, 96], [3, 3, 48, 16], [48]. */
-function network(ops: Ops): TensorFunction {
+function network(ops: Ops, dtype: ModelDtype): TensorFunction {
   return (...inputs) => {
     const [x, matrix, filter, gain] = inputs as [tf.Tensor3D, tf.Tensor2D, tf.Tensor4D, tf.Tensor1D];
     const grid = tf.reshape(x, [2, 5, 5, 48]) as tf.Tensor4D;
     const mixed = ops.gelu(x) as tf.Tensor3D;
     const keyMask = tf.ones([2, 25]) as tf.Tensor2D;
     const bias = tf.slice(gain, 0, 16) as tf.Tensor1D;
-    return [
+    const outputs = [
       ops.linear(ops.layerNorm(x, gain), matrix, tf.concat1d([gain, gain])),
       ops.fusedLinear(ops.rmsNorm(x, gain), matrix, { activation: 'geglu', residual: x }),
-      ops.fusedLinear(mixed, packWeight(matrix, 'bf16') as tf.Tensor2D, { activation: 'geglu', residual: x }),
       ops.attention(x, mixed, x, { numHeads: 3 }),
       ops.attention(x, mixed, x, { numHeads: 3, keyMask }),
       tf.softmax(tf.mul(tf.mul(ops.silu(ops.geluTanh(x)), 0.7), 0.3)),
       ops.normSiluConv2d(grid, { weight: gain, bias: gain, numGroups: 8 }, filter, { bias }),
       tf.depthwiseConv2d(grid, tf.slice(filter, 0, [3, 3, 48, 1]), 1, 'same'),
     ];
+    if (dtype !== 'bf16') return outputs;
+    const packed = packWeight(matrix, 'bf16') as tf.Tensor2D;
+    return [...outputs, ops.fusedLinear(mixed, packed, { activation: 'geglu', residual: x })];
   };
 }
