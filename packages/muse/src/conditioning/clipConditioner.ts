@@ -1,3 +1,4 @@
+import type { ClipTextStates } from '@muse/clip-encoder';
 import type { PreparedUViT } from '@muse/masked-transformer';
 import { checkText } from '../checkText.js';
 import type { MicroConditioning } from '../image.js';
@@ -5,6 +6,9 @@ import type { AmusedParts } from '../museParts.js';
 import { PreparedRows } from '../preparedRows.js';
 import type { Conditioner } from './conditioner.js';
 import { Lazy } from './lazy.js';
+
+/** Texts whose states are kept, the last ones: of aMUSEd a quarter of a megabyte each. */
+const MAX_TEXTS = 16;
 
 /** diffusers' default. */
 const AESTHETIC_SCORE = 6;
@@ -20,14 +24,28 @@ export function clipConditioner(parts: AmusedParts): Conditioner {
   const maxLength = textEncoder.maxLength;
   const usual = { originalSize: [width, height], cropOffset: [0, 0], aestheticScore: AESTHETIC_SCORE } as const;
   const usualMicro = microNumbers(usual);
+  /** The one that was asked for last is the last. */
+  const texts = new Map<string, Pick<ClipTextStates, 'penultimate' | 'projected'>>();
   // One by one, so that a prompt's states don't depend on what is beside it.
-  const prepareRow = (text: string, micro: readonly number[]): PreparedUViT => {
-    const { penultimate, last, projected } = textEncoder.encode([text]);
-    try {
-      return transformer.prepare({ textEmbeds: penultimate, pooledEmbeds: projected, microConditioning: [micro] });
-    } finally {
-      tf.dispose([penultimate, last, projected]);
+  const statesOf = (text: string) => {
+    let states = texts.get(text);
+    if (!states) {
+      const { last, ...kept } = textEncoder.encode([text]);
+      last.dispose();
+      states = kept;
     }
+    texts.delete(text);
+    texts.set(text, states);
+    const [oldest] = texts;
+    if (oldest && texts.size > MAX_TEXTS) {
+      tf.dispose(Object.values(oldest[1]));
+      texts.delete(oldest[0]);
+    }
+    return states;
+  };
+  const prepareRow = (text: string, micro: readonly number[]): PreparedUViT => {
+    const { penultimate, projected } = statesOf(text);
+    return transformer.prepare({ textEmbeds: penultimate, pooledEmbeds: projected, microConditioning: [micro] });
   };
   const unconditional = new Lazy(
     () => prepareRow('', usualMicro),
@@ -51,7 +69,11 @@ export function clipConditioner(parts: AmusedParts): Conditioner {
       });
       return { base, dispose: () => base.dispose() };
     },
-    dispose: () => unconditional.dispose(),
+    dispose() {
+      unconditional.dispose();
+      for (const states of texts.values()) tf.dispose(Object.values(states));
+      texts.clear();
+    },
   };
 }
 

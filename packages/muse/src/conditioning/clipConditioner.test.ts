@@ -1,0 +1,41 @@
+import { createBackend } from '@muse/backend';
+import { nodeFolder } from '@muse/checkpoint/node';
+import { fixturePath } from '@muse/fixtures';
+import type { PreparedUViT } from '@muse/masked-transformer';
+import { expect, it, vi } from 'vitest';
+import type { GenerationSettings } from '../image.js';
+import { type AmusedParts, loadMuseParts } from '../museParts.js';
+import { clipConditioner } from './clipConditioner.js';
+
+it('encodes a text again only when sixteen others came since', async () => {
+  const backend = await createBackend({ device: 'cpu' });
+  const parts = (await loadMuseParts(nodeFolder(fixturePath('amused/amused-tiny')), { backend })) as AmusedParts;
+  const { tf } = backend;
+  const before = tf.memory().numTensors;
+  const encode = vi.spyOn(parts.textEncoder, 'encode');
+  const conditioner = clipConditioner(parts);
+  const microConditioning = conditioner.microConditioning!;
+  const valuesOf = async (prompt: string) => {
+    const settings = { prompt, negativePrompt: '', microConditioning } as GenerationSettings;
+    const prepared = await conditioner.prepare(settings);
+    const { down } = prepared.base.prepared(false) as PreparedUViT;
+    const { scale } = down.modulations[0]!;
+    const values = [...(await scale.data())];
+    prepared.dispose();
+    return values;
+  };
+  const first = await valuesOf('red');
+  expect(await valuesOf('red')).toEqual(first);
+  expect(encode).toHaveBeenCalledTimes(1);
+  for (let i = 0; i < 15; i++) await valuesOf(`red ${i}`);
+  expect(await valuesOf('red')).toEqual(first);
+  expect(encode).toHaveBeenCalledTimes(16);
+  for (let i = 15; i < 31; i++) await valuesOf(`red ${i}`);
+  expect(await valuesOf('red')).toEqual(first);
+  expect(encode).toHaveBeenCalledTimes(33);
+  conditioner.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+  encode.mockRestore();
+  for (const part of [parts.textEncoder, parts.transformer, parts.vqgan]) part.dispose();
+  await backend.dispose();
+});
