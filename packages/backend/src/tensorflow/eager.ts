@@ -128,3 +128,12 @@ export function castAttributes(from: number, to: number): Attribute[] {
     ['Truncate', 'BOOL', false],
   ];
 }
+
+/** Of any type of floats; tfjs's own takes all for f32. */
+export function transpose(x: tf.Tensor, order: readonly number[]): tf.Tensor {
+  const attributes: Attribute[] = [
+    ['T', 'TYPE', dtypeOf(x)],
+    ['Tperm', 'TYPE', TfDataType.int32],
+  ];
+  return runOp('Transpose', attributes, [x, tf.tensor1d([...order], 'int32')]);
+}

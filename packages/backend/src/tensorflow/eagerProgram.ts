@@ -19,7 +19,8 @@ const constants = new Map<string, Handle>();
 
 /**
  * Several TensorFlow ops in a row, of which tfjs sees the result alone: an op of tfjs costs some 0.1 ms of JavaScript, and as
- * much again for each number or shape that it is given. Everything is f32, or bfloat16 where the body says so; no gradient is recorded.
+ * much again for each number or shape that it is given. Everything is f32, or bfloat16 where the body says so; no gradient is
+ * recorded.
  *
  * An intermediate result is freed by the op that reads it: one that several read says so (`twice`).
  */
@@ -188,22 +189,21 @@ function integers(values: readonly number[]): Handle {
 }
 
 function constant(shape: readonly number[], dtype: TfDataType, values: readonly number[]): Handle {
-  const key = `${dtype} [${shape}] ${values}`;
+  return remembered(`${dtype} [${shape}] ${values}`, shape, dtype, () => values);
+}
+
+function filled(length: number, value: number): Handle {
+  return remembered(`${length} times ${value}`, [length], TfDataType.float32, () => Array(length).fill(value));
+}
+
+function remembered(key: string, shape: readonly number[], dtype: TfDataType, values: () => readonly number[]): Handle {
   let handle = constants.get(key);
   if (!handle) {
-    const data = dtype === TfDataType.int32 ? Int32Array.from(values) : Float32Array.from(values);
+    const data = dtype === TfDataType.int32 ? Int32Array.from(values()) : Float32Array.from(values());
     handle = { id: nodeBackend().binding.createTensor(shape, dtype, data), shape, dtype };
     constants.set(key, handle);
   }
   return handle;
-}
-
-function filled(length: number, value: number): Handle {
-  return constant(
-    [length],
-    TfDataType.float32,
-    Array.from({ length }, () => value),
-  );
 }
 
 /** A constant that programs have read in this process. */

@@ -74,19 +74,21 @@ export function recordOps(inputs: readonly tf.Tensor[], fn: () => tf.Tensor[]): 
     return { name, dtype };
   };
   const addNode = (op: string, from: readonly string[], attributes: GraphNode['attributes']): string => {
+    const name = `n${nodes.length}`;
+    nodes.push({ name, op, inputs: from, attributes });
+    return name;
+  };
+  /** A node that is there already serves again. */
+  const addOp = (op: string, from: readonly string[], attributes: GraphNode['attributes']): string => {
     const key = JSON.stringify([op, from, attributes]);
-    let name = op === 'Const' ? undefined : known.get(key);
-    if (name === undefined) {
-      name = `n${nodes.length}`;
-      nodes.push({ name, op, inputs: from, attributes });
-      known.set(key, name);
-    }
+    const name = known.get(key) ?? addNode(op, from, attributes);
+    known.set(key, name);
     return name;
   };
   /** The same values, into which TensorFlow can't see when it looks for what it could fuse or compute once. */
   const addBarrier = (result: string, dtype: number): string => {
     const attributes = { dtype: { kind: 'TYPE', value: dtype }, shape: { kind: 'SHAPE', value: undefined } } as const;
-    return addNode('PlaceholderWithDefault', [result], attributes);
+    return addOp('PlaceholderWithDefault', [result], attributes);
   };
   /** What has been widened from bfloat16, by its name then. */
   const widened = new Map<string, string>();
@@ -94,7 +96,7 @@ export function recordOps(inputs: readonly tf.Tensor[], fn: () => tf.Tensor[]): 
   const addCast = (from: string, attributes: GraphNode['attributes']): string => {
     const [source, target] = [attributes.SrcT?.value, attributes.DstT?.value];
     if (target === TfDataType.bfloat16 && widened.has(from)) return widened.get(from)!;
-    const name = addNode('Cast', [from], attributes);
+    const name = addOp('Cast', [from], attributes);
     if (source === TfDataType.bfloat16 && target === TfDataType.float32) widened.set(name, from);
     return name;
   };
@@ -124,7 +126,7 @@ export function recordOps(inputs: readonly tf.Tensor[], fn: () => tf.Tensor[]): 
       // tfjs leaves this type to TensorFlow, which finds it out where an op runs at once.
       if (op === 'ExpandDims') entries.push(['T', { kind: 'TYPE', value: outputs[0]!.dtype }]);
       const described = Object.fromEntries(entries);
-      const node = op === 'Cast' ? addCast(from[0]!, described) : addNode(op, from, described);
+      const node = op === 'Cast' ? addCast(from[0]!, described) : addOp(op, from, described);
       for (const [i, output] of outputs.entries()) {
         const result = i === 0 ? node : `${node}:${i}`;
         names.set(output.id, FUSED_OPS.has(op) ? addBarrier(result, output.dtype) : result);

@@ -34,24 +34,26 @@ export class TensorflowGraph {
     this.#withFile = withFile;
     this.specs = examples.map(toSpec);
     this.#numCalls = areRowsApart ? examples[0]!.shape[0]! : 1;
-    const [inputs, ...others] = Array.from({ length: this.#numCalls }, (_, row) =>
+    const rows = Array.from({ length: this.#numCalls }, (_, row) =>
       examples.map((example) => (this.#numCalls > 1 ? tf.slice(example, row, 1) : withOwnData(example))),
     );
+    const given = rows.flat();
+    const [first, ...others] = rows as [tf.Tensor[], ...tf.Tensor[][]];
     try {
-      const recording = recordOps(inputs!, () => runTidy(() => fn(...inputs!)));
+      const recording = recordOps(first, () => runTidy(() => fn(...first)));
       this.#recording = recording;
       this.#kept = recording.kept;
       this.#inputNames = [...recording.inputs, ...recording.kept].map(({ name }) => name).join();
       this.#outputNames = recording.results.map((_, i) => outputName(i)).join();
       this.#outputs = recording.results.map(toSpec);
-      const rows = [recording.results, ...others.map((row) => runTidy(() => fn(...row)))];
+      const results = [recording.results, ...others.map((row) => runTidy(() => fn(...row)))];
       this.#first = {
         dataIds: examples.map(({ dataId }) => dataId),
-        results: recording.results.map((_, i) => tf.keep(joined(rows.map((row) => row[i]!)))),
+        results: recording.results.map((_, i) => tf.keep(joined(results.map((row) => row[i]!)))),
       };
-      tf.dispose(rows.flat().filter((result) => ![inputs!, ...others].flat().includes(result)));
+      tf.dispose(results.flat().filter((result) => !given.includes(result)));
     } finally {
-      tf.dispose([inputs!, ...others].flat());
+      tf.dispose(given);
     }
   }
 

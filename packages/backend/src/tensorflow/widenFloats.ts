@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Attribute, cast, runOp, TfDataType } from './eager.js';
+import { type Attribute, cast, dtypeOf, runOp, TfDataType, transpose } from './eager.js';
 
 const types = { f32: TfDataType.float32, f16: TfDataType.half, bf16: TfDataType.bfloat16 } as const;
 
@@ -22,18 +22,20 @@ export function widenFloats(
     const floats = runOp('Bitcast', attributes, [words]); // [N], of 16 bits [N/2, 2]
     words.dispose();
     // Transposed before they are widened: so what lies beside the result is half as large.
-    const values = order ? transpose(floats, type, shape, order) : floats;
+    const values = order ? ordered(floats, shape, order) : floats;
     const widened = dtype === 'f32' ? values : cast(values, TfDataType.float32);
     return order ? widened : tf.reshape(widened, [...shape]);
   });
 }
 
-/** Of any type of floats; tfjs's own takes all for f32. */
-function transpose(x: tf.Tensor, type: TfDataType, shape: readonly number[], order: readonly number[]): tf.Tensor {
-  const int = (name: string): Attribute => [name, 'TYPE', TfDataType.int32];
-  const ordered = runOp('Reshape', [['T', 'TYPE', type], int('Tshape')], [x, tf.tensor1d([...shape], 'int32')]);
+function ordered(x: tf.Tensor, shape: readonly number[], order: readonly number[]): tf.Tensor {
+  const attributes: Attribute[] = [
+    ['T', 'TYPE', dtypeOf(x)],
+    ['Tshape', 'TYPE', TfDataType.int32],
+  ];
+  const shaped = runOp('Reshape', attributes, [x, tf.tensor1d([...shape], 'int32')]);
   x.dispose();
-  const y = runOp('Transpose', [['T', 'TYPE', type], int('Tperm')], [ordered, tf.tensor1d([...order], 'int32')]);
-  ordered.dispose();
+  const y = transpose(shaped, order);
+  shaped.dispose();
   return y;
 }

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { ShapeError } from '../../errors.js';
+import { asWeight, checkWeight } from '../packedTensor.js';
 import { int, runKernel } from './runKernel.js';
 import { THREADS } from './sumOfAll.js';
 
@@ -74,22 +73,11 @@ export function packWeight(weight: tf.Tensor, dtype: GpuDtype, order?: readonly 
       ordered.dispose();
     }
   }
-  const N = weight.shape.at(-1) ?? 1;
-  if (N % 4 !== 0 || weight.dtype !== 'float32' || packedDtype(weight)) {
-    const got = packedDtype(weight) ?? weight.dtype;
-    throw new ShapeError(
-      { package: 'backend', in: 'packWeight' },
-      `expected a weight f32 [..., N] with N divisible by 4, got ${got} [${weight.shape.join(', ')}]`,
-    );
-  }
+  checkWeight(weight, weight.shape, packedDtype(weight));
+  const N = weight.shape.at(-1)!;
   const words = tf.tidy(() => (dtype === 'f16' ? packHalves(weight) : packByColumns(weight, N, dtype === 'w16a16')));
-  // The same data under the weight's own shape and dtype: models ask for them.
-  const backend = tf.backend() as WebGPUBackend;
-  backend.incRef(words.dataId);
-  const tensor = tf.engine().makeTensorFromDataId(words.dataId, weight.shape, 'float32', backend);
   packed.set(words.dataId, dtype);
-  words.dispose();
-  return tensor;
+  return asWeight(words, weight.shape);
 }
 
 /** The weight as f32 again, for ops without a kernel that reads packed ones; it itself if it is not packed. */
