@@ -57,7 +57,7 @@ export interface Backend {
    * @param fn or several that follow each other, each of which takes what the one before gave: they become one plan, and on webgpu
    * the device gives back what one has used before the next is recorded (see `freeMemory`)
    * @throws MuseError if the function reads values back, writes into tensors from outside, or can't be repeated
-   * @throws ShapeError for inputs of different numbers of rows where `areRowsApart`
+   * @throws ShapeError for inputs of other shapes than those of the first of `numCalls`
    */
   capture(
     fn: TensorFunction | readonly TensorFunction[],

@@ -5,7 +5,7 @@ import type { DeviceOptions, RunningDevice } from './devices/device.js';
 import { activate } from './devices/tfjsBackend.js';
 import { UnsupportedBackendError } from './errors.js';
 import { composeOps } from './ops/composeOps.js';
-import { checkRows } from './plan/checkRows.js';
+import { inCalls, inputsOfCalls } from './plan/calls.js';
 import { eagerPlan, inSequence } from './plan/eagerPlan.js';
 
 export interface BackendOptions extends DeviceOptions {
@@ -104,11 +104,11 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
       device.freeSpare?.();
       await device.checkErrors();
     },
-    async capture(given, inputs, options = {}) {
-      if (options.areRowsApart) checkRows(inputs);
+    async capture(given, inputs, { numCalls = 1 } = {}) {
+      inputsOfCalls(inputs, numCalls);
       const parts = typeof given === 'function' ? [given] : given;
-      const plan = await device.capture?.(parts, inputs, { ...options, backend });
-      return plan ?? eagerPlan(inSequence(parts), inputs, () => device.checkErrors());
+      const plan = await device.capture?.(parts, inputs, { numCalls, backend });
+      return plan ?? eagerPlan(inCalls(inSequence(parts), numCalls), inputs, () => device.checkErrors());
     },
     packWeight(weight, packed, order) {
       const packs = dtypes.filter((one) => one !== 'f32');

@@ -120,6 +120,12 @@ export const fusedCases: readonly ConformanceCase[] = [
         await agree((ops) => ops.groupNorm(x, norm.weight, norm.bias, numGroups));
         await agree((ops) => ops.conv2d(x, weight!, bias, { stride: 2, padding: [0, 1, 0, 1] }));
         await agree((ops) => ops.normSiluConv2d(x, norm, weight!, { bias, residual }));
+        await agree((ops) => {
+          const own = tf.add(x, 0) as never;
+          const y = ops.normSiluConv2d(own, norm, weight!, { bias, isLastUse: true });
+          if (!(own as Tensor).isDisposed) throw new Error('expected x to be disposed');
+          return y;
+        });
         await agree((ops) => ops.upsampleConv2d(x, weight!, bias));
         await agree((ops) => tf.tidy(() => ops.nearestCode(tf.reshape(x, [-1, C]), codebook)));
         tf.dispose([x, weight!, bias!, residual!, norm.weight, norm.bias, codebook]);
@@ -142,6 +148,7 @@ export const fusedCases: readonly ConformanceCase[] = [
     { rows: 2, S: 37, V: 211, temperature: 0.8 },
     { rows: 1, S: 64, V: 64, temperature: 1.3 },
     { rows: 2, S: 5, V: 8192, temperature: 0 },
+    { rows: 2, S: 29, V: 1024, temperature: 1 },
   ].map(({ rows, S, V, temperature }) =>
     fused(`tokens of ${rows} × ${S} × ${V} at ${temperature}`, async ({ tf, normal, agree }) => {
       const logits = tf.tidy(() => {
@@ -175,6 +182,36 @@ export const fusedCases: readonly ConformanceCase[] = [
       tf.dispose([logits, draws, settings, sampled]);
     },
     ['webgpu'],
+  ),
+
+  fused(
+    'has no logarithm of what is no distribution, and draws nothing that is ruled out',
+    async ({ tf, ops }) => {
+      for (const V of [12, 256]) {
+        const likely = (from: number, to: number, value = 1) =>
+          Array.from({ length: V }, (_, v) => (v >= from && v < to ? value : -Infinity));
+        const rows = [
+          likely(0, V, Number.NaN),
+          likely(0, 2, Number.POSITIVE_INFINITY),
+          likely(0, 0),
+          likely(3, 5),
+          likely(V - 5, V - 3),
+          likely(V - 5, V - 3),
+          likely(3, 4),
+        ];
+        const logits = tf.tensor3d([rows]);
+        const draws = tf.tensor1d([0.5, 0.5, 0.5, 1e-9, 0.51, 1, 1]); // 1: the next double below, at f32
+        const settings = tf.tensor1d([0, 1]);
+        const sampled = ops.sampleTokens(logits as never, draws as never, settings as never);
+        const pairs = (await sampled.array()) as number[][];
+        if (pairs.slice(0, 3).some(([, logarithm]) => !Number.isNaN(logarithm))) throw new Error(`got ${pairs}`);
+        const data = [3, V - 4, V - 4, 3].flatMap((token, i) => [token, i < 3 ? -Math.LN2 : 0]);
+        const rest = tf.slice(sampled, 3);
+        await expectTensorClose(rest, { shape: [4, 2], data }, 1e-6);
+        tf.dispose([logits, draws, settings, sampled, rest]);
+      }
+    },
+    ['tensorflow'],
   ),
 
   ...[

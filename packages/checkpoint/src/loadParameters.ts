@@ -93,8 +93,7 @@ async function widenOnDevice(
     .filter(({ shape }) => elementCount(shape) >= LARGE_VALUES && elementCount(shape) % 2 === 0)
     .sort((a, b) => elementCount(b.shape) - elementCount(a.shape));
   const largest = large[0] ? checkpoint.info(large[0].name).sizeBytes : 0;
-  // One for all: what the engine would free in its own time adds up.
-  const memory = new Uint8Array(Math.min(largest, PIECE_BYTES));
+  const memory = takeMemory(Math.min(largest, PIECE_BYTES));
   for (const spec of large) {
     const { dtype } = options;
     const axes = toMemoryPermutation(spec.layout);
@@ -108,6 +107,16 @@ async function widenOnDevice(
     if (!isSound) for await (const _ of readFloats(checkpoint, [spec.name], options));
     if (doPack) loaded.set(spec.name, packAndDispose(backend, tensor, dtype, axes));
   }
+  unused = new WeakRef(memory.buffer);
+}
+
+/** What the last load has read into, until the engine frees it: which it does in its own time, so that it would add up. */
+let unused: WeakRef<ArrayBuffer> | undefined;
+
+function takeMemory(size: number): Uint8Array<ArrayBuffer> {
+  const buffer = unused?.deref();
+  unused = undefined; // another load may begin meanwhile
+  return buffer && buffer.byteLength >= size ? new Uint8Array(buffer, 0, size) : new Uint8Array(size);
 }
 
 /**

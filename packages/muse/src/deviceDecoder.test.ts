@@ -41,17 +41,9 @@ function setUp(backend: Backend) {
 
   const byHost = (numImages: number): Pick<DecodeOptions, 'tokensToLogits'> => ({
     async tokensToLogits(ids, { needsUnconditional }) {
-      const images = tf.tensor2d(ids, [numImages, S], 'int32');
-      const all = (needsUnconditional ? tf.concat([images, images]) : images) as never;
-      const values = await runtime.read<Float32Array>(
-        await forward.run(all, rows.prepared(needsUnconditional, numImages)),
-      );
-      tf.dispose([images, all]);
-      if (!needsUnconditional) return { conditional: values };
-      return {
-        conditional: values.subarray(0, values.length / 2),
-        unconditional: values.subarray(values.length / 2),
-      };
+      const kinds = await forward.run(ids, rows, { needsUnconditional, numImages });
+      const [conditional, unconditional] = await Promise.all(kinds.map((one) => runtime.read<Float32Array>(one)));
+      return { conditional: conditional!, ...(unconditional && { unconditional }) };
     },
   });
   const onDevice = (numImages: number): Pick<DecodeOptions, 'startDecoder' | 'tokensToLogits'> => ({
@@ -59,12 +51,25 @@ function setUp(backend: Backend) {
     startDecoder: (ids, baseScores) =>
       new DeviceDecoder({ runtime, forward, rows, maskTokenId: V, numImages }, ids, baseScores),
   });
+  const bySamples = (): Pick<DecodeOptions, 'sampleTokens' | 'tokensToLogits'> => ({
+    tokensToLogits: async () => {
+      throw new Error('not to be asked');
+    },
+    async sampleTokens(ids, request) {
+      const sampled = await forward.sample(ids, rows, request);
+      const pairs = await Promise.all(sampled.map((tensor) => runtime.read<Float32Array>(tensor)));
+      return pairs.map((values) => ({
+        tokenIds: Int32Array.from(values.filter((_, at) => at % 2 === 0)),
+        logProbability: values.filter((_, at) => at % 2 === 1),
+      }));
+    },
+  });
   const dispose = () => {
     rows.dispose();
     forward.dispose();
     transformer.dispose();
   };
-  return { byHost, onDevice, read, dispose };
+  return { byHost, bySamples, onDevice, read, dispose };
 }
 
 const fresh = (seeds: readonly number[]) => ({
@@ -115,4 +120,39 @@ describeBackends(
     });
   },
   { devices: ['webgpu', 'wasm'] }, // plans on tensorflow are graphs, which can't have the host make numbers
+);
+
+describeBackends(
+  'a decode whose tokens are drawn on the device',
+  (backend) => {
+    it("has the host sampler's tokens in every step, the same alone and in a batch", async () => {
+      await expectNoLeaks(backend(), async () => {
+        const { byHost, bySamples, dispose } = setUp(backend());
+        const known = uniform({ seed: 5, stage: 1 }, S);
+        const partly = Int32Array.from(known, (u, at) => (u < 0.4 ? at % V : V));
+        const alone = [
+          { ...fresh([11]), sampleTemperature: 0.8 },
+          { ...fresh([12]), tokenIds: partly },
+        ];
+        const results = [];
+        for (const options of alone) {
+          const steps = [];
+          for await (const { tokenIds, decided } of decode({ ...options, ...bySamples() })) {
+            steps.push({ tokenIds, decided });
+          }
+          const hostSteps = [];
+          for await (const { tokenIds, decided } of decode({ ...options, ...byHost(1) })) {
+            hostSteps.push({ tokenIds, decided });
+          }
+          expect(steps).toEqual(hostSteps);
+          results.push(await decodeTokens({ ...options, sampleTemperature: 1, ...bySamples() }));
+        }
+        const tokenIds = Int32Array.from([...alone[0]!.tokenIds, ...partly]);
+        const together = await decodeTokens({ ...fresh([11, 12]), tokenIds, ...bySamples() });
+        expect([...together]).toEqual(results.flatMap((tokens) => [...tokens]));
+        dispose();
+      });
+    });
+  },
+  { devices: ['tensorflow', 'wasm'] },
 );

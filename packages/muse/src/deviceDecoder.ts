@@ -39,7 +39,7 @@ export class DeviceDecoder<Prepared extends { dispose(): void }> implements Toke
     const { runtime, forward, rows, numImages } = this.#parts;
     runtime.checkAlive('generate');
     const before = this.#state;
-    const prepared = rows.prepared(request.needsUnconditional, numImages);
+    const prepared = rows.joined(request.needsUnconditional, numImages);
     this.#state = await forward.decide({ state: before, baseScores: this.#baseScores }, prepared, request);
     before.dispose();
   }

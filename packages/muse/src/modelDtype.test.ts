@@ -9,6 +9,7 @@ import { describeBackends, expectNoLeaks } from '@muse/test-utils';
 import { expect, it } from 'vitest';
 import { checkDtype, dtypeOn } from './modelDtype.js';
 import { PlannedForward } from './plannedForward.js';
+import { PreparedRows } from './preparedRows.js';
 
 describeBackends(
   'a transformer with packed weights',
@@ -33,15 +34,18 @@ describeBackends(
           textEmbeds: tf.randomNormal([1, 5, config.textDim], 0, 1, 'float32', 7) as never,
           textMask: tf.ones([1, 5]) as never,
         };
-        const ids = tf.fill([1, 64], 15, 'int32') as never;
+        const ids = new Int32Array(64).fill(15);
         const logits = async () => {
-          const prepared = transformer.prepare(given);
+          const prompt = () => transformer.prepare(given);
+          const rows = new PreparedRows({ prompt, unconditional: prompt });
           const planned = new PlannedForward(backend(), transformer);
-          const [eager, fromPlan] = [transformer.forward(ids, prepared), await planned.run(ids, prepared)];
-          const [values, planValues] = [await eager.data(), await fromPlan.data()];
+          const prepared = rows.joined(false);
+          const eager = tf.tidy(() => transformer.forward(tf.tensor2d(ids, [1, 64], 'int32'), prepared));
+          const [fromPlan] = await planned.run(ids, rows, { needsUnconditional: false, numImages: 1 });
+          const [values, planValues] = [await eager.data(), await fromPlan!.data()];
           expect([...planValues]).toEqual([...values]);
-          tf.dispose([eager, fromPlan]);
-          prepared.dispose();
+          tf.dispose([eager, fromPlan!]);
+          rows.dispose();
           planned.dispose();
           return values;
         };
@@ -57,7 +61,7 @@ describeBackends(
         expect(error).toBeGreaterThan(tolerance / 100); // packed indeed
         expect(error).toBeLessThan(tolerance);
         transformer.dispose();
-        tf.dispose([...Object.values(given), ids]);
+        tf.dispose(Object.values(given));
       });
     });
   },

@@ -1,13 +1,22 @@
 import { type Backend, streamWords } from '@muse/backend';
-import type { DecideRequest } from '@muse/sampler';
+import type { DecideRequest, SampleRequest } from '@muse/sampler';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { PlanCache } from './planCache.js';
+import type { PreparedRows } from './preparedRows.js';
 import { tensorsOf, withTensors } from './tensorTree.js';
 
 /** The part of a transformer that is asked in every step. */
 export interface ForwardPass<Prepared> {
   readonly maskTokenId: number;
   forward(tokenIds: Tensor2D, prepared: Prepared, positions?: Tensor2D): Tensor3D;
+}
+
+/** Which logits of a step are asked for. */
+export interface ForwardRequest {
+  /** Those of the unconditional row beside the prompt's. */
+  readonly needsUnconditional: boolean;
+  /** B, all of one prompt. */
+  readonly numImages: number;
 }
 
 /** What stays on the device from step to step. */
@@ -22,28 +31,75 @@ export interface DecodeTensors {
  * A transformer's forward pass, captured as a plan for each number of rows when that is first asked for: what depends on
  * the prompt is among the plan's inputs, so the same plan serves every prompt.
  */
-export class PlannedForward<Prepared extends object> {
+export class PlannedForward<Prepared extends { dispose(): void }> {
   readonly #backend: Backend;
   readonly #transformer: ForwardPass<Prepared>;
   readonly #plans: PlanCache;
+  /** Where calls of a plan run side by side. Elsewhere a batch of rows is faster than one after the other. */
+  readonly #areRowsApart: boolean;
 
   constructor(backend: Backend, transformer: ForwardPass<Prepared>) {
     this.#backend = backend;
+    this.#areRowsApart = backend.name === 'tensorflow' && !backend.capabilities.isGpu;
     this.#transformer = transformer;
     this.#plans = new PlanCache(backend);
   }
 
   /**
-   * @param tokenIds i32 [rows, S]
-   * @returns f32 [rows, S, V], the caller's
+   * @param tokenIds i32 [B·S]
+   * @returns f32 [B, S, V] for the prompt, then without it if asked for; the caller's
    */
-  async run(tokenIds: Tensor2D, prepared: Prepared): Promise<Tensor3D> {
+  async run(tokenIds: Int32Array, rows: PreparedRows<Prepared>, request: ForwardRequest): Promise<Tensor3D[]> {
+    const { tf } = this.#backend;
+    const calls = this.#callsFor(tokenIds, rows, request);
     const forward = (ids: Tensor, ...tensors: Tensor[]) =>
-      this.#transformer.forward(ids as Tensor2D, withTensors(prepared, tensors));
-    const inputs = [tokenIds, ...tensorsOf(prepared)];
-    const plan = await this.#plans.get(`logits of ${tokenIds.shape[0]}`, forward, () => inputs, { areRowsApart: true });
-    const [logits] = await plan.run(inputs);
-    return logits as Tensor3D;
+      this.#transformer.forward(ids as Tensor2D, withTensors(calls[0]!.prepared, tensors));
+    const inputs = calls.flatMap(({ ids, prepared }) => [ids, ...tensorsOf(prepared)]);
+    try {
+      const key = `logits of ${calls.length} × ${calls[0]!.ids.shape[0]}`;
+      const plan = await this.#plans.get(key, forward, () => inputs, { numCalls: calls.length });
+      const logits = await plan.run(inputs);
+      const numKinds = request.needsUnconditional ? 2 : 1;
+      const ofKind = (kind: number) => logits.slice(kind * request.numImages, (kind + 1) * request.numImages);
+      const kinds = tf.tidy(() =>
+        logits.length === 1
+          ? tf.split(logits[0]!, numKinds)
+          : Array.from({ length: numKinds }, (_, kind) => tf.concat(ofKind(kind))),
+      );
+      tf.dispose(logits);
+      return kinds as Tensor3D[];
+    } finally {
+      tf.dispose(calls.map(({ ids }) => ids));
+    }
+  }
+
+  /**
+   * Tokens of positions, drawn where the logits are. What an image gets depends on its own positions alone.
+   *
+   * @param tokenIds i32 [B·S]
+   * @returns of each image f32 [M, 2], see the backend's `sampleTokens`; the caller's
+   */
+  async sample(tokenIds: Int32Array, rows: PreparedRows<Prepared>, request: SampleRequest): Promise<Tensor2D[]> {
+    const { tf, ops } = this.#backend;
+    const { positions, draws, guidanceScale, sampleTemperature, needsUnconditional } = request;
+    const kinds = await this.run(tokenIds, rows, { needsUnconditional, numImages: positions.length });
+    const S = tokenIds.length / positions.length;
+    const sampled = tf.tidy(() => {
+      const settings = tf.tensor1d([guidanceScale, sampleTemperature]);
+      return positions.map((chosen, image): Tensor2D => {
+        const M = chosen.length;
+        if (M === 0) return tf.zeros([0, 2]);
+        return tf.tidy(() => {
+          const logits = kinds.map((batch) => {
+            const own = tf.slice(batch, image, 1); // f32 [1, S, V]
+            return M === S ? own : tf.gather(own, tf.tensor1d([...chosen], 'int32'), 1);
+          });
+          return ops.sampleTokens(tf.concat(logits) as Tensor3D, tf.tensor1d(draws[image]!), settings);
+        });
+      });
+    });
+    tf.dispose(kinds);
+    return sampled;
   }
 
   /**
@@ -87,6 +143,23 @@ export class PlannedForward<Prepared extends object> {
   /** Frees the plans; one that is being captured is freed as soon as it is there. */
   dispose(): void {
     this.#plans.dispose();
+  }
+
+  /** The forward passes of a step, each with token ids i32 [rows, S] of its own. */
+  #callsFor(tokenIds: Int32Array, rows: PreparedRows<Prepared>, { needsUnconditional, numImages }: ForwardRequest) {
+    const { tf } = this.#backend;
+    const S = tokenIds.length / numImages;
+    if (this.#areRowsApart) {
+      return rows.apart(needsUnconditional, numImages).map((prepared, row) => {
+        const image = row % numImages;
+        return { ids: tf.tensor2d(tokenIds.subarray(image * S, (image + 1) * S), [1, S], 'int32'), prepared };
+      });
+    }
+    const ids = tf.tidy(() => {
+      const images = tf.tensor2d(tokenIds, [numImages, S], 'int32');
+      return needsUnconditional ? tf.concat([images, images]) : images;
+    });
+    return [{ ids, prepared: rows.joined(needsUnconditional, numImages) }];
   }
 
   #step(

@@ -16,20 +16,28 @@ describeBackends('rows of a conditioning', (backend) => {
       const rows = new PreparedRows({ prompt: () => row('prompt', 3), unconditional: () => row('unconditional', 11) });
       const values = async ({ keys }: { keys: Tensor[] }) =>
         Promise.all(keys.map(async (key) => [...(await key.data())]));
-      expect(await values(rows.prepared(true))).toEqual([
+      expect(await values(rows.joined(true))).toEqual([
         [3, 4, 11, 12],
         [5, 13],
       ]);
-      expect(await values(rows.prepared(false))).toEqual([[3, 4], [5]]);
-      expect(await values(rows.prepared(false, 2))).toEqual([
+      expect(await values(rows.joined(false))).toEqual([[3, 4], [5]]);
+      expect(await values(rows.joined(false, 2))).toEqual([
         [3, 4, 3, 4],
         [5, 5],
       ]);
-      expect(await values(rows.prepared(false))).toEqual([[3, 4], [5]]);
-      expect(await values(rows.prepared(true, 2))).toEqual([
+      expect(await values(rows.joined(false))).toEqual([[3, 4], [5]]);
+      expect(await values(rows.joined(true, 2))).toEqual([
         [3, 4, 3, 4, 11, 12, 11, 12],
         [5, 5, 13, 13],
       ]);
+      const apart = rows.apart(true, 2);
+      expect(await Promise.all(apart.map(values))).toEqual([
+        [[3, 4], [5]],
+        [[3, 4], [5]],
+        [[11, 12], [13]],
+        [[11, 12], [13]],
+      ]);
+      expect(apart[0]).toBe(apart[1]);
       expect(made).toEqual(['prompt', 'unconditional']);
       rows.dispose();
     });
@@ -43,7 +51,7 @@ describeBackends('rows of a conditioning', (backend) => {
     };
     const before = tf.memory().numBytes;
     const rows = new PreparedRows({ prompt: source(3), unconditional: source(5) });
-    rows.prepared(true);
+    rows.joined(true);
     expect(tf.memory().numBytes - before).toBe(3 * 1000 * 4); // both joined, and the unconditional one, which other prompts may share
     rows.dispose();
   });

@@ -11,7 +11,7 @@ export interface RowSources<Prepared> {
 /**
  * A conditioning as a transformer wants it: cross-attention keys and values, made once and used in every step. Guided
  * steps need the prompt's row and the unconditional one, for each image of a batch; others the prompt's alone. Each is made
- * when it is first asked for. The prompt's row is not kept beside others that begin with it: of aMUSEd it is 14 MB.
+ * when it is first asked for. The prompt's row is not kept beside a batch that begins with it: of aMUSEd it is 20 MB.
  */
 export class PreparedRows<Prepared extends { dispose(): void }> {
   readonly #sources: RowSources<Prepared>;
@@ -23,18 +23,25 @@ export class PreparedRows<Prepared extends { dispose(): void }> {
     this.#sources = sources;
   }
 
-  /** The prompt's row for each of the images, then the unconditional one for each. */
-  prepared(needsUnconditional: boolean, numImages = 1): Prepared {
+  /** The prompt's row for each of the images, then the unconditional one for each; those of a kind are one and the same. */
+  apart(needsUnconditional: boolean, numImages = 1): Prepared[] {
+    const kinds = [this.#promptRow()];
+    if (needsUnconditional) {
+      this.#unconditional ??= this.#sources.unconditional();
+      kinds.push(this.#unconditional);
+    }
+    return kinds.flatMap((row) => Array<Prepared>(numImages).fill(row));
+  }
+
+  /** The same rows as one batch. */
+  joined(needsUnconditional: boolean, numImages = 1): Prepared {
     if (!needsUnconditional && numImages === 1) return this.#promptRow();
     const key = `${needsUnconditional} ${numImages}`;
     let joined = this.#joined.get(key);
     if (!joined) {
-      const prompt = this.#promptRow();
-      if (needsUnconditional) this.#unconditional ??= this.#sources.unconditional();
-      const kinds = needsUnconditional ? [prompt, this.#unconditional!] : [prompt];
-      joined = joinRows(kinds.flatMap((row) => Array<Prepared>(numImages).fill(row)));
+      joined = joinRows(this.apart(needsUnconditional, numImages));
       this.#joined.set(key, joined);
-      prompt.dispose();
+      this.#prompt?.dispose();
       this.#prompt = undefined;
     }
     return joined;

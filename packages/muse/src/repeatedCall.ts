@@ -2,12 +2,14 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { PlanCache } from './planCache.js';
 import type { Runtime } from './runtime.js';
 
-type Part = (input: Tensor) => Tensor;
+/** @param isOwned whether the part may dispose its input before it ends; it is disposed then in any case */
+type Part = (input: Tensor, isOwned?: boolean) => Tensor;
 
 /**
- * A function of one tensor, in parts that follow each other. The first shape that comes a second time is captured as a plan, as
- * pictures mostly are of one size; others are computed op by op. Then the device is waited for between parts and gives back what
- * they have used: a host that runs ahead would have it hold what all of them use.
+ * A function of one image, in parts that follow each other. On webgpu the first shape that comes a second time is captured as a plan, as
+ * pictures mostly are of one size. All else is computed op by op: ops of pictures are large, so that a graph of them is no faster on tensorflow, and holds
+ * more at once. The device is waited for between parts and gives back what they have used: a host that runs ahead would
+ * have it hold what all of them use.
  */
 export class RepeatedCall {
   readonly #runtime: Runtime;
@@ -28,10 +30,12 @@ export class RepeatedCall {
   /** @param input stays the caller's @returns the caller's */
   async run(input: Tensor): Promise<Tensor> {
     const shape = input.shape.join();
-    if (this.#seen.has(shape)) this.#repeated ??= shape;
+    const isCaptured = this.#runtime.backend.name === 'webgpu';
+    if (isCaptured && this.#seen.has(shape)) this.#repeated ??= shape;
     this.#seen.add(shape);
     if (this.#repeated !== shape) return this.#runWaiting(input);
-    const plan = await this.#plans.get(shape, this.#parts, () => [input]);
+    const parts = this.#parts.map((part) => (given: Tensor) => part(given));
+    const plan = await this.#plans.get(shape, parts, () => [input]);
     const [output] = await plan.run([input]);
     return output!;
   }
@@ -48,7 +52,7 @@ export class RepeatedCall {
         if (at > 0) await this.#runtime.backend.freeMemory();
         this.#runtime.checkAlive(this.#where);
         const before = x;
-        x = this.#runtime.backend.tf.tidy(() => part(before));
+        x = this.#runtime.backend.tf.tidy(() => part(before, before !== input));
         if (before !== input) before.dispose();
       }
       return x;

@@ -5,6 +5,8 @@ import {
   type Logits,
   type LogitsRequest,
   remask,
+  type SampledTokens,
+  type SampleRequest,
   type SamplingSettings,
 } from '@muse/sampler';
 import type { VQGAN } from '@muse/vqgan';
@@ -121,10 +123,16 @@ export class Stage<Prepared extends { dispose(): void }> {
     const { transformer, runtime } = this;
     const numImages = seeds.length;
     const { maskTokenId } = transformer;
+    const { name } = runtime.backend;
     return {
+      // wasm and cpu share the host's memory, and it draws at f64.
       tokensToLogits: (ids: Int32Array, request: LogitsRequest) => this.#logits(ids, request, rows, numImages),
-      // Tokens stay on a GPU, which need not wait for the host. The other devices share its memory, and it draws at f64.
-      ...(runtime.backend.name === 'webgpu' && {
+      // libtensorflow draws on all cores, and copies what it hands to JavaScript.
+      ...(name === 'tensorflow' && {
+        sampleTokens: (ids: Int32Array, request: SampleRequest) => this.#sampleTokens(ids, request, rows),
+      }),
+      // Tokens stay on a GPU, which need not wait for the host.
+      ...(name === 'webgpu' && {
         startDecoder: (ids: Int32Array, baseScores: Float32Array) =>
           new DeviceDecoder({ runtime, forward: this.#forward, rows, maskTokenId, numImages }, ids, baseScores),
       }),
@@ -152,6 +160,22 @@ export class Stage<Prepared extends { dispose(): void }> {
   }
 
   /** @param tokenIds i32 [B·S] */
+  async #sampleTokens(
+    tokenIds: Int32Array,
+    request: SampleRequest,
+    rows: PreparedRows<Prepared>,
+  ): Promise<SampledTokens[]> {
+    await nextTurn();
+    this.runtime.checkAlive('generate');
+    const sampled = await this.#forward.sample(tokenIds, rows, request);
+    const values = await Promise.all(sampled.map((tensor) => this.runtime.read<Float32Array>(tensor)));
+    return values.map((pairs) => ({
+      tokenIds: Int32Array.from({ length: pairs.length / 2 }, (_, at) => pairs[2 * at]!),
+      logProbability: Float32Array.from({ length: pairs.length / 2 }, (_, at) => pairs[2 * at + 1]!),
+    }));
+  }
+
+  /** @param tokenIds i32 [B·S] */
   async #logits(
     tokenIds: Int32Array,
     { needsUnconditional }: LogitsRequest,
@@ -160,17 +184,9 @@ export class Stage<Prepared extends { dispose(): void }> {
   ): Promise<Logits> {
     await nextTurn();
     this.runtime.checkAlive('generate');
-    const { tf } = this.runtime.backend;
-    const prepared = rows.prepared(needsUnconditional, numImages);
-    // For the prompt's rows, then for the unconditional ones.
-    const ids = tf.tidy(() => {
-      const images = tf.tensor2d(tokenIds, [numImages, this.seqLen], 'int32');
-      return needsUnconditional ? tf.concat([images, images]) : images;
-    });
-    const logits = await this.#forward.run(ids, prepared).finally(() => ids.dispose());
-    const values = await this.runtime.read<Float32Array>(logits); // f32 [rows, S, V]
-    if (!needsUnconditional) return { conditional: values };
-    const half = values.length / 2;
-    return { conditional: values.subarray(0, half), unconditional: values.subarray(half) };
+    const kinds = await this.#forward.run(tokenIds, rows, { needsUnconditional, numImages });
+    const values = await Promise.all(kinds.map((logits) => this.runtime.read<Float32Array>(logits)));
+    const [conditional, unconditional] = values as [Float32Array, Float32Array?];
+    return { conditional, ...(unconditional && { unconditional }) };
   }
 }

@@ -17,6 +17,24 @@ export interface Logits {
   readonly unconditional?: Float32Array;
 }
 
+/** What a step asks of a network that samples by itself. */
+export interface SampleRequest extends LogitsRequest {
+  /** t of this step. */
+  readonly guidanceScale: number;
+  readonly sampleTemperature: number;
+  /** Of each image those to sample; of some none. */
+  readonly positions: readonly (readonly number[])[];
+  /** Of each image a number in (0, 1) for each of its positions: where that falls in the cumulative distribution is the token. */
+  readonly draws: readonly Float32Array[];
+}
+
+/** Of the positions of an image, in their order. */
+export interface SampledTokens {
+  readonly tokenIds: Int32Array;
+  /** Logarithms of their probabilities at temperature 1, guided; not finite where logits are NaN or infinite. */
+  readonly logProbability: Float32Array;
+}
+
 /** What a step asks of a network that samples and decides by itself. */
 export interface DecideRequest extends LogitsRequest {
   /** t of this step. */
@@ -54,6 +72,13 @@ export interface TokenDecoder {
 export interface DecodeOptions extends Partial<SamplingSettings> {
   /** The network. @param tokenIds i32 [B·S], a copy; masked positions hold `maskTokenId` */
   tokensToLogits(tokenIds: Int32Array, request: LogitsRequest): Promise<Logits>;
+  /**
+   * The network with its draws, where logits need not leave the device: in the place of `tokensToLogits` when neither top-k nor
+   * top-p is set. Draws by the same numbers, at f32.
+   *
+   * @param tokenIds i32 [B·S], a copy
+   */
+  sampleTokens?(tokenIds: Int32Array, request: SampleRequest): Promise<readonly SampledTokens[]>;
   /**
    * The network with its sampling, where nothing need leave the device: in `decode`, in the place of `tokensToLogits`, when
    * neither top-k nor top-p is set. Draws by the same numbers, at f32.
@@ -147,6 +172,7 @@ export function resolveDecodeOptions(
   return {
     settings,
     tokensToLogits: tokensToLogits.bind(options),
+    ...(options.sampleTokens && { sampleTokens: options.sampleTokens.bind(options) }),
     ...(options.startDecoder && { startDecoder: options.startDecoder.bind(options) }),
     tokenIds,
     seeds,

@@ -1,5 +1,14 @@
 export { type DecodeStep, decode, decodeTokens } from './decode.js';
-export type { DecideRequest, DecodeOptions, Logits, LogitsRequest, TokenDecoder, TokenState } from './decodeOptions.js';
+export type {
+  DecideRequest,
+  DecodeOptions,
+  Logits,
+  LogitsRequest,
+  SampledTokens,
+  SampleRequest,
+  TokenDecoder,
+  TokenState,
+} from './decodeOptions.js';
 export {
   type GuidanceOptions,
   type GuidanceSchedule,

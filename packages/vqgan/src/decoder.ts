@@ -24,14 +24,14 @@ export function decoderLevels(context: LayerContext, config: VQGANConfig): reado
       layers.push(
         (x) => pointwiseConv(context, 'post_quant_conv', x),
         (x) => conv(context, 'decoder.conv_in', x),
-        (x) => residualBlock(context, 'decoder.mid_block.resnets.0', x),
+        (x, isOwned) => residualBlock(context, 'decoder.mid_block.resnets.0', x, isOwned),
       );
       if (hasMidAttention) layers.push((x) => attentionBlock(context, 'decoder.mid_block.attentions.0', x));
-      layers.push((x) => residualBlock(context, 'decoder.mid_block.resnets.1', x));
+      layers.push((x, isOwned) => residualBlock(context, 'decoder.mid_block.resnets.1', x, isOwned));
     }
     const prefix = `decoder.up_blocks.${block}`;
     for (let layer = 0; layer <= config.decoderLayersPerBlock; layer++) {
-      layers.push((x) => residualBlock(context, `${prefix}.resnets.${layer}`, x));
+      layers.push((x, isOwned) => residualBlock(context, `${prefix}.resnets.${layer}`, x, isOwned));
       if (attentionLevels.includes(numBlocks - 1 - block)) {
         layers.push((x) => attentionBlock(context, `${prefix}.attentions.${layer}`, x));
       }

@@ -22,7 +22,7 @@ export function encoderLevels(context: LayerContext, config: VQGANConfig): reado
     }
     const prefix = `encoder.down_blocks.${block}`;
     for (let layer = 0; layer < config.layersPerBlock; layer++) {
-      layers.push((x) => residualBlock(context, `${prefix}.resnets.${layer}`, x));
+      layers.push((x, isOwned) => residualBlock(context, `${prefix}.resnets.${layer}`, x, isOwned));
       if (attentionLevels.includes(block)) {
         layers.push((x) => attentionBlock(context, `${prefix}.attentions.${layer}`, x));
       }
@@ -31,10 +31,10 @@ export function encoderLevels(context: LayerContext, config: VQGANConfig): reado
       layers.push((x) => downsample(context, `${prefix}.downsamplers.0`, x));
       return layers;
     }
-    layers.push((x) => residualBlock(context, 'encoder.mid_block.resnets.0', x));
+    layers.push((x, isOwned) => residualBlock(context, 'encoder.mid_block.resnets.0', x, isOwned));
     if (hasMidAttention) layers.push((x) => attentionBlock(context, 'encoder.mid_block.attentions.0', x));
     layers.push(
-      (x) => residualBlock(context, 'encoder.mid_block.resnets.1', x),
+      (x, isOwned) => residualBlock(context, 'encoder.mid_block.resnets.1', x, isOwned),
       (x) => normSwish(context, 'encoder.conv_norm_out', x),
       (x) => conv(context, 'encoder.conv_out', x),
       (x) => pointwiseConv(context, 'quant_conv', x),

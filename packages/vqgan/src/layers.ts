@@ -11,7 +11,8 @@ export interface LayerContext {
   readonly structure: VQGANStructure;
 }
 
-export type Layer = (x: Tensor4D) => Tensor4D;
+/** @param isOwned whether the layer may dispose x before it ends; whoever calls it does so then in any case */
+export type Layer = (x: Tensor4D, isOwned?: boolean) => Tensor4D;
 
 const NORM_EPSILON = 1e-6;
 
@@ -22,15 +23,16 @@ export function parameter<T extends Tensor>({ parameters }: Pick<LayerContext, '
   return tensor as T;
 }
 
-/** Layers one after another; each intermediate is freed as soon as the next is there. The input stays the caller's. */
+/** Layers one after another; each intermediate is freed as soon as the next is there. The input is the caller's to dispose. */
 export function runLayers(
   { backend }: Pick<LayerContext, 'backend'>,
   input: Tensor4D,
   layers: readonly Layer[],
+  isOwned = false,
 ): Tensor4D {
   let x = input;
   for (const layer of layers) {
-    const next = backend.tf.tidy(() => layer(x));
+    const next = backend.tf.tidy(() => layer(x, isOwned || x !== input));
     if (x !== input) x.dispose();
     x = next;
   }
@@ -67,12 +69,17 @@ export function normSwish(context: LayerContext, name: string, x: Tensor4D): Ten
   return tf.tidy(() => ops.silu(groupNorm(context, name, x)) as Tensor4D);
 }
 
-/** conv(swish(groupNorm(x))), added to a residual if there is one. @param residual f32 [B, H, W, O] */
+/**
+ * conv(swish(groupNorm(x))), added to a residual if there is one.
+ *
+ * @param residual f32 [B, H, W, O]
+ * @param isLastUse disposes x
+ */
 function normSwishConv(
   context: LayerContext,
   names: { readonly norm: string; readonly conv: string },
   x: Tensor4D,
-  residual?: Tensor4D,
+  { residual, isLastUse = false }: { residual?: Tensor4D; isLastUse?: boolean } = {},
 ): Tensor4D {
   const norm = {
     weight: parameter<Tensor1D>(context, `${names.norm}.weight`),
@@ -82,25 +89,26 @@ function normSwishConv(
   };
   const weight = parameter<Tensor4D>(context, `${names.conv}.weight`);
   const bias = parameter<Tensor1D>(context, `${names.conv}.bias`);
-  return context.backend.ops.normSiluConv2d(x, norm, weight, { bias, ...(residual && { residual }) });
+  return context.backend.ops.normSiluConv2d(x, norm, weight, { bias, isLastUse, ...(residual && { residual }) });
 }
 
 /**
  * x + conv(swish(norm(conv(swish(norm(x)))))). Where the width changes, a 1×1 convolution of x, or as MaskGIT has it of the
  * update, takes the place of x.
  */
-export function residualBlock(context: LayerContext, prefix: string, x: Tensor4D): Tensor4D {
+export function residualBlock(context: LayerContext, prefix: string, x: Tensor4D, isOwned = false): Tensor4D {
   const { tf } = context.backend;
   const names = (n: 1 | 2) => ({ norm: `${prefix}.norm${n}`, conv: `${prefix}.conv${n}` });
   const hasShortcut = context.parameters.has(`${prefix}.conv_shortcut.weight`);
   return tf.tidy(() => {
-    const inner = normSwishConv(context, names(1), x);
     if (hasShortcut && context.structure.shortcutOf !== 'input') {
-      const update = normSwishConv(context, names(2), inner);
+      const inner = normSwishConv(context, names(1), x, { isLastUse: isOwned });
+      const update = normSwishConv(context, names(2), inner, { isLastUse: true });
       return tf.add(pointwiseConv(context, `${prefix}.conv_shortcut`, update), update) as Tensor4D;
     }
-    const skip = hasShortcut ? pointwiseConv(context, `${prefix}.conv_shortcut`, x) : x;
-    return normSwishConv(context, names(2), inner, skip);
+    const residual = hasShortcut ? pointwiseConv(context, `${prefix}.conv_shortcut`, x) : x;
+    const inner = normSwishConv(context, names(1), x, { isLastUse: isOwned && hasShortcut });
+    return normSwishConv(context, names(2), inner, { residual, isLastUse: true });
   });
 }
 

@@ -16,7 +16,7 @@ import { resolveVQGANConfig } from './config.js';
 import { loadVQGAN } from './loadVqgan.js';
 import { loadVQModel } from './loadVqModel.js';
 import { vqganParameters } from './parameters.js';
-import { VQGAN } from './vqgan.js';
+import { VQGAN, type VQGANPart } from './vqgan.js';
 
 describeBackends('VQGAN', (backend) => {
   describe('against the PyTorch reference', () => {
@@ -47,6 +47,33 @@ describeBackends('VQGAN', (backend) => {
       await expectTensorClose(decoded, expected.get('decoded')!, tolerance, 'pixels');
       const pixels = await decoded.data();
       expect([Math.min(...pixels), Math.max(...pixels)]).toEqual([0, 1]);
+    });
+
+    it('is the same in parts, which may dispose what they are given', async () => {
+      await expectNoLeaks(backend(), async () => {
+        const run = (input: tf.Tensor, parts: readonly VQGANPart[]) => {
+          let [x, numDisposed] = [input, 0];
+          for (const [at, part] of parts.entries()) {
+            const before = x;
+            x = tf.tidy(() => part(before, at > 0));
+            if (before.isDisposed) numDisposed++;
+            else if (at > 0) before.dispose();
+          }
+          return { result: x, numDisposed };
+        };
+        const tokenIds = goldenInput(backend(), 'tiny', 'token_ids');
+        for (const [input, parts, whole] of [
+          [images, vqgan.encodeParts(), vqgan.encode(images)],
+          [tokenIds, vqgan.decodeParts(), vqgan.decode(tokenIds)],
+        ] as const) {
+          const { result, numDisposed } = run(input, parts);
+          expect([...(await result.data())]).toEqual([...(await whole.data())]);
+          // Each but the first begins with a block whose width changes, which so need not keep its input.
+          expect(numDisposed).toBe(parts.length - 1);
+          tf.dispose([result, whole]);
+        }
+        tokenIds.dispose();
+      });
     });
 
     it('leaks no tensor, in or outside of a tidy', async () => {

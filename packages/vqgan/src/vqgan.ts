@@ -17,8 +17,12 @@ export interface Reconstruction extends Quantized {
   readonly reconstructed: Tensor4D;
 }
 
-/** A part of the network. The input stays the caller's, as is the result. */
-export type VQGANPart = (x: Tensor) => Tensor;
+/**
+ * A part of the network. The input is the caller's to dispose, as is the result.
+ *
+ * @param isOwned whether the part may dispose its input before it ends, which at the end of a decoder is the largest tensor of all
+ */
+export type VQGANPart = (x: Tensor, isOwned?: boolean) => Tensor;
 
 /**
  * The tokenizer of Muse: images to a grid of token ids and back, fully convolutional, so any height and width that are
@@ -73,10 +77,10 @@ export class VQGAN {
    */
   encodeParts(): readonly VQGANPart[] {
     const levels = encoderLevels(this.#context, this.config);
-    return levels.map((layers, level) => (x) => {
+    return levels.map((layers, level) => (x, isOwned) => {
       const last: Layer[] =
         level === levels.length - 1 ? [(latents) => this.quantize(latents).tokenIds as Tensor4D] : [];
-      return runLayers(this.#context, x as Tensor4D, [...layers, ...last]);
+      return runLayers(this.#context, x as Tensor4D, [...layers, ...last], isOwned);
     });
   }
 
@@ -84,11 +88,11 @@ export class VQGAN {
   decodeParts(): readonly VQGANPart[] {
     const { tf, ops } = this.backend;
     const levels = decoderLevels(this.#context, this.config);
-    return levels.map((layers, level) => (x) => {
+    return levels.map((layers, level) => (x, isOwned) => {
       const first: Layer[] = level === 0 ? [(ids) => ops.embedding(this.codebook, ids) as Tensor4D] : [];
       const last: Layer[] =
         level === levels.length - 1 ? [(hidden) => tf.clipByValue(this.decodeHidden(hidden), 0, 1) as Tensor4D] : [];
-      return runLayers(this.#context, x as Tensor4D, [...first, ...layers, ...last]);
+      return runLayers(this.#context, x as Tensor4D, [...first, ...layers, ...last], isOwned);
     });
   }
 

@@ -66,7 +66,7 @@ export interface RunningDevice extends DeviceOps {
   capture?(
     parts: readonly TensorFunction[],
     inputs: readonly Tensor[],
-    options: CaptureOptions & { readonly backend: Pick<Backend, 'ops' | 'dtype' | 'freeMemory'> },
+    options: Required<CaptureOptions> & { readonly backend: Pick<Backend, 'ops' | 'dtype' | 'freeMemory'> },
   ): Promise<Plan | undefined>;
   /** @see Backend.packWeight; absent where weights are f32 only. */
   packWeight?(weight: Tensor, dtype: PackedDtype, order?: readonly number[]): Tensor;

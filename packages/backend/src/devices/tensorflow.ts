@@ -53,12 +53,10 @@ export const tensorflowDevice: Device = {
   },
 };
 
-const capture: RunningDevice['capture'] = async (parts, inputs, { backend, areRowsApart }) => {
+const capture: RunningDevice['capture'] = async (parts, inputs, { backend, numCalls }) => {
   const { withFile } = platform;
   if (!doGraphsRepeat(backend, withFile)) return undefined;
-  // Parts of a graph that don't need each other run side by side, a core each, and wait for others less often than where all
-  // cores share each op.
-  return tensorflowPlan(inSequence(parts), inputs, { withFile, areRowsApart });
+  return tensorflowPlan(inSequence(parts), inputs, { withFile, numCalls });
 };
 
 function describeLibrary({ version, isGpu, numThreads }: TensorflowLibrary): string {

@@ -6,6 +6,8 @@ import { hoistDirectives } from '../kernels/webgpu/directives.js';
 import { fixWebgpuKernels } from '../kernels/webgpu/fixWebgpuKernels.js';
 import { packWeight } from '../kernels/webgpu/packedWeights.js';
 import { webgpuComposedOps, webgpuOps } from '../kernels/webgpu/webgpuOps.js';
+import { inCalls } from '../plan/calls.js';
+import { inSequence } from '../plan/eagerPlan.js';
 import { submitPending, type TfjsWebgpu } from '../plan/tfjsWebgpu.js';
 import { TileTuner } from '../plan/tileTuner.js';
 import { webgpuPlan } from '../plan/webgpuPlan.js';
@@ -96,8 +98,10 @@ export const webgpuDevice: Device = {
         pool.destroyFree();
       },
       packWeight,
-      capture: (parts, inputs, { backend }) =>
-        webgpuPlan(internals, parts, inputs, { tuner, free: backend.freeMemory }),
+      capture: (parts, inputs, { numCalls, backend }) => {
+        const called = numCalls === 1 ? parts : [inCalls(inSequence(parts), numCalls)];
+        return webgpuPlan(internals, called, inputs, { tuner, free: backend.freeMemory });
+      },
       async stop() {
         shutDown('webgpu');
         device.destroy();

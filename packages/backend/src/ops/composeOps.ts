@@ -41,9 +41,10 @@ export function composeOps(ops: BasicOps): ComposedOps {
         return tf.add(tf.mul(x, tf.add(tf.mul(relative, slope!), 1)), offset!);
       }),
 
-    normSiluConv2d: (x, norm, weight, { bias, residual, ...options }) =>
+    normSiluConv2d: (x, norm, weight, { bias, residual, isLastUse, ...options }) =>
       tf.tidy(() => {
         const normed = ops.groupNorm(x, norm.weight, norm.bias, norm.numGroups, norm.epsilon);
+        if (isLastUse) x.dispose();
         const y = ops.conv2d(ops.silu(normed) as tf.Tensor4D, weight, bias, options);
         return residual ? tf.add(residual, y) : y;
       }),

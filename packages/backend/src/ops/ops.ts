@@ -114,7 +114,7 @@ export interface ComposedOps {
   responseNorm(x: Tensor3D, gamma: Tensor, beta: Tensor, epsilon?: number): Tensor3D;
 
   /** silu(groupNorm(x)), then a convolution. @param x f32 [B, H, W, I] @param weight f32 [kh, kw, I, O] */
-  normSiluConv2d(x: Tensor4D, norm: GroupNormParameters, weight: Tensor4D, options: FusedConv2dOptions): Tensor4D;
+  normSiluConv2d(x: Tensor4D, norm: GroupNormParameters, weight: Tensor4D, options: NormSiluConv2dOptions): Tensor4D;
 
   /**
    * Uniform numbers in (0, 1] of Philox streams: those of `uniform` at f32, to the bit. Made on the device on webgpu; elsewhere the host
@@ -142,8 +142,8 @@ export interface ComposedOps {
    * @param logits f32 [2, S, V], conditional and unconditional, or [1, S, V] where t is 0; −∞ rules a token out
    * @param draws f32 [S], uniform in (0, 1); where it is below 0 the result is any
    * @param settings f32 [2]: t, and the temperature, 0 for the most likely token
-   * @returns f32 [S, 2]: the token, and the logarithm of its probability at temperature 1; on webgpu the token is −1 where
-   * logits are NaN or infinite
+   * @returns f32 [S, 2]: the token, and the logarithm of its probability at temperature 1; where logits are NaN or infinite the
+   * token is −1 on webgpu, and the logarithm NaN elsewhere
    */
   sampleTokens(logits: Tensor3D, draws: Tensor1D, settings: Tensor1D): Tensor2D;
 
@@ -216,6 +216,11 @@ export interface FusedConv2dOptions extends Conv2dOptions {
   readonly bias?: Tensor1D;
   /** Added to the result, f32 [B, H′, W′, O]. */
   readonly residual?: Tensor4D;
+}
+
+export interface NormSiluConv2dOptions extends FusedConv2dOptions {
+  /** x is disposed, and before the convolution where that no longer reads it. Default false. */
+  readonly isLastUse?: boolean;
 }
 
 export interface AttentionOptions {

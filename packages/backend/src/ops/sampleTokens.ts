@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 /** Divides like a temperature of 0: all weight on the highest. */
-const LEAST_TEMPERATURE = 1e-20;
+export const LEAST_TEMPERATURE = 1e-20;
 
 /** @see ComposedOps.sampleTokens */
 export function sampleTokens(logits: tf.Tensor3D, draws: tf.Tensor1D, settings: tf.Tensor1D): tf.Tensor2D {

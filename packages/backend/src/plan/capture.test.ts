@@ -53,37 +53,40 @@ describeBackends('a plan', (backend, device) => {
     });
   });
 
-  it('gives rows that are computed apart the bits of each alone', async () => {
+  it('of several calls gives each the bits of the call alone, of another shape and of the same tensors too', async () => {
     await expectNoLeaks(backend(), async () => {
       const { tf } = backend();
       const { weights, x, mask, fn } = make();
-      const plan = await backend().capture((...inputs) => [fn(inputs[0]!, inputs[1]!), inputs[1]!], [x, mask], {
-        areRowsApart: true,
-      });
-      for (const B of [2, 1, 3]) {
-        const input = tf.randomNormal([B, 7, 15], 0, 1, 'float32', B);
-        const masks = tf.tensor2d(
-          Array.from({ length: B * 7 }, (_, i) => Number(i % 3 > 0)),
-          [B, 7],
-        );
-        const [got, same] = await plan.run([input, masks]);
-        expect(got!.shape).toEqual([B, 7, 15]);
-        expect(await bits(same!)).toEqual(await bits(masks));
-        const wanted: number[] = [];
-        for (let row = 0; row < B; row++) {
-          const one = tf.tidy(() => fn(tf.slice(input, row, 1), tf.slice(masks, row, 1)));
-          wanted.push(...(await bits(one)));
-          one.dispose();
+      const call = (a: Tensor, m: Tensor) => [fn(a, m), m];
+      const plan = await backend().capture(call, [x, mask, x, mask], { numCalls: 2 });
+      for (const B of [2, 1, 2]) {
+        const inputs = [1, 2].map((seed) => tf.randomNormal([B, 7, 15], 0, 1, 'float32', seed));
+        const masks = tf.tidy(() => tf.slice(mask, 0, B));
+        for (const [first, second] of [inputs, [inputs[1]!, inputs[1]!]]) {
+          const results = await plan.run([first!, masks, second!, masks]);
+          const wanted = tf.tidy(() => [...call(first!, masks), ...call(second!, masks)].map((one) => tf.clone(one)));
+          expect(await Promise.all(results.map(bits))).toEqual(await Promise.all(wanted.map(bits)));
+          tf.dispose([...results, ...wanted]);
         }
-        expect(await bits(got!)).toEqual(wanted);
-        tf.dispose([input, masks, got!, same!]);
+        tf.dispose([...inputs, masks]);
       }
       plan.dispose();
-      await expect(backend().capture(fn, [x, weights[0]!], { areRowsApart: true })).rejects.toThrow(
-        'expected inputs of the same number of rows, at least 1, for areRowsApart, got [2, 7, 15] and [15]',
-      );
       tf.dispose([x, mask, ...weights]);
     });
+  });
+
+  it('of several calls refuses inputs that they could not share', async () => {
+    const { tf } = backend();
+    const [a, b] = [tf.zeros([2, 3]), tf.zeros([3])];
+    const capture = async (inputs: Tensor[], numCalls: number) =>
+      (await backend().capture((x) => tf.add(x, 1), inputs, { numCalls })).dispose();
+    const start = '[backend] capture: expected inputs of the same shapes and dtypes for each of';
+    await expect(capture([a, b], 2)).rejects.toThrow(`${start} 2 calls, got float32 [2, 3]; float32 [3]`);
+    await expect(capture([a, a, a], 2)).rejects.toThrow(
+      `${start} 2 calls, got float32 [2, 3] and float32 [2, 3]; float32 [2, 3]`,
+    );
+    await expect(capture([a], 0)).rejects.toThrow(`${start} 0 calls, got none`);
+    tf.dispose([a, b]);
   });
 
   it('is captured anew for another shape, and again for the first', async () => {

@@ -8,10 +8,10 @@ export type PlanInput = Tensor | TypedArray;
 
 export interface CaptureOptions {
   /**
-   * All inputs have one first axis, and of each result a row comes of those rows alone: so the device may compute them apart, as
-   * tensorflow does. Default false.
+   * The function is called so often, each time with the next inputs, and the results follow each other as the calls do. A device may
+   * run them side by side, as tensorflow does. Each call's inputs have the shapes of the first's. Default 1.
    */
-  readonly areRowsApart?: boolean;
+  readonly numCalls?: number;
 }
 
 /**

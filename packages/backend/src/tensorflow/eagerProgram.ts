@@ -62,7 +62,7 @@ export class EagerProgram {
     return this.#cast(x, TfDataType.bfloat16);
   }
 
-  /** As f32. */
+  /** As f32; of integers, too. */
   widen(x: Handle): Handle {
     return this.#cast(x, TfDataType.float32);
   }
@@ -87,9 +87,38 @@ export class EagerProgram {
   }
 
   /** Over the last axis, which stays with size 1. */
-  mean(x: Handle): Handle {
+  reduce(op: 'Max' | 'Mean' | 'Sum', x: Handle): Handle {
     const attributes: Attribute[] = [typeOf(x), intType('Tidx'), ['keep_dims', 'BOOL', true]];
-    return this.#run('Mean', attributes, [x, integers([x.shape.length - 1])]);
+    return this.#run(op, attributes, [x, integers([x.shape.length - 1])]);
+  }
+
+  /** The sums of all up to each along the last axis, or of all before each. */
+  cumulate(x: Handle, isExclusive = false): Handle {
+    const attributes: Attribute[] = [
+      ['exclusive', 'BOOL', isExclusive],
+      ['reverse', 'BOOL', false],
+    ];
+    return this.#run('Cumsum', [typeOf(x), intType('Tidx'), ...attributes], [x, integer(x.shape.length - 1)]);
+  }
+
+  /** Of rows [M, N] in rising order and values [M, 1] how many of a row are at most its value, i32 [M, 1]. */
+  countUpTo(rows: Handle, values: Handle): Handle {
+    return this.#run('UpperBound', [typeOf(rows), intType('out_type')], [rows, values]);
+  }
+
+  /** Of each x [M, N, ...] what is at its index, i32 [M, 1]: [M, 1, ...]. */
+  pick(x: Handle, indices: Handle): Handle {
+    return this.#gather(x, indices, 1);
+  }
+
+  /** Of x [M, N] its last column, [M, 1]. */
+  lastOf(x: Handle): Handle {
+    return this.#gather(x, integers([x.shape[1]! - 1]), 0);
+  }
+
+  /** [M, 1] and [M, 1] as [M, 2]. */
+  columns(a: Handle, b: Handle): Handle {
+    return this.#run('ConcatV2', [typeOf(a), intType('Tidx'), ['N', 'INT', 2]], [a, b, integer(1)]);
   }
 
   /** (x − mean) / √(variance + ε) over the last axis of f32, where the library has it in one op. */
@@ -130,7 +159,28 @@ export class EagerProgram {
     return this.#run('Mul', [typeOf(a)], [a, this.#operand(b, a.dtype)]);
   }
 
-  map(op: 'Erf' | 'Tanh' | 'Sigmoid' | 'Square' | 'Rsqrt', x: Handle): Handle {
+  div(a: Handle, b: Handle): Handle {
+    return this.#run('RealDiv', [typeOf(a)], [a, b]);
+  }
+
+  max(a: Handle, b: Handle | number): Handle {
+    return this.#run('Maximum', [typeOf(a)], [a, this.#operand(b, a.dtype)]);
+  }
+
+  min(a: Handle, b: Handle | number): Handle {
+    return this.#run('Minimum', [typeOf(a)], [a, this.#operand(b, a.dtype)]);
+  }
+
+  equal(a: Handle, b: Handle | number): Handle {
+    return this.#run('Equal', [typeOf(a), ['incompatible_shape_error', 'BOOL', true]], [a, this.#operand(b, a.dtype)]);
+  }
+
+  /** Of a where it is so, else of b. */
+  select(isSo: Handle, a: Handle, b: Handle): Handle {
+    return this.#run('SelectV2', [typeOf(a)], [isSo, a, b]);
+  }
+
+  map(op: 'Erf' | 'Exp' | 'Log' | 'Tanh' | 'Sigmoid' | 'Square' | 'Rsqrt', x: Handle): Handle {
     return this.#run(op, [typeOf(x)], [x]);
   }
 
@@ -149,8 +199,14 @@ export class EagerProgram {
     return x.dtype === dtype ? x : this.#run('Cast', castAttributes(x.dtype, dtype), [x]);
   }
 
+  #gather(x: Handle, indices: Handle, numBatchAxes: number): Handle {
+    const attributes: Attribute[] = [['Tparams', 'TYPE', x.dtype], intType('Tindices'), intType('Taxis')];
+    return this.#run('GatherV2', [...attributes, ['batch_dims', 'INT', numBatchAxes]], [x, indices, integer(1)]);
+  }
+
   #operand(value: Handle | number, dtype: number): Handle {
     if (typeof value !== 'number') return value;
+    if (dtype === TfDataType.int32) return integer(value);
     const scalar = constant([], TfDataType.float32, [value]);
     return dtype === TfDataType.bfloat16 ? this.narrow(scalar) : scalar;
   }

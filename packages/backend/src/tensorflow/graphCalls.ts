@@ -1,50 +1,45 @@
-import { TfDataType } from './eager.js';
 import { resultName } from './opResults.js';
 import type { Recording } from './recordOps.js';
 import { encodeSavedModel, type GraphFunction, type GraphNode, type NodeAttribute } from './savedModel.js';
-
-/** What a graph's result of this place is called. */
-export const outputName = (index: number): string => `y${index}`;
 
 const FUNCTION_NAME = 'recorded';
 /** ConfigProto: graph_options { rewrite_options { disable_meta_optimizer: true } } */
 const UNCHANGED = Uint8Array.of(0x52, 5, 0x52, 3, 0x98, 0x01, 1);
 
+/** What a graph of so many calls is fed, by name: the inputs of one after the other, then what is kept. */
+export function inputNames({ inputs, kept }: Recording, numCalls: number): string[] {
+  return [
+    ...ofCalls(numCalls, (call) => inputs.map(({ name }) => inputName(name, call))),
+    ...kept.map(({ name }) => name),
+  ];
+}
+
+/** What it gives, by name: the results of one call after the other. */
+export function outputNames({ outputs }: Recording, numCalls: number): string[] {
+  return ofCalls(numCalls, (call) => outputs.map((_, i) => `y${i}_${call}`));
+}
+
 /**
- * A recording as a SavedModel, which takes what it recorded as inputs, and what it kept, by their names.
+ * A recording as a SavedModel, which is fed by `inputNames` and fetched from by `outputNames`. Its calls need nothing of each other, and run side
+ * by side, a core each, where they are several: that waits less often than where all cores share each op.
  *
  * The recorded nodes are a function, which TensorFlow runs as it is: looking for what it could change in a transformer takes it
  * seconds, and it may change nothing.
- *
- * @param numCalls it is called so often, each time with another row of the inputs
  */
 export function encodeCalls(recording: Recording, numCalls: number): Uint8Array {
   const { inputs, kept, outputs } = recording;
-  const given = [...inputs, ...kept];
   const fn = asFunction(recording);
-  const axis = constant('axis', 0);
-  const nodes: GraphNode[] = given.map(({ name, dtype }) => node('Placeholder', name, [], { dtype: type(dtype) }));
-  if (numCalls > 1) {
-    const numSplit = { kind: 'INT', value: numCalls } as const;
-    nodes.push(axis);
-    for (const { name, dtype } of inputs) {
-      nodes.push(node('Split', `${name}_rows`, [axis.name, name], { T: type(dtype), num_split: numSplit }));
-    }
-  }
-  const results = Array.from({ length: numCalls }, (_, row) => {
-    const from = given.map(({ name }, i) => {
-      return numCalls > 1 && i < inputs.length ? resultOf(`${name}_rows`, row) : name;
-    });
-    return fn ? addCall(nodes, recording, from, row) : addCopy(nodes, recording, from, row);
+  const placeholder = (name: string, dtype: number) => node('Placeholder', name, [], { dtype: type(dtype) });
+  const nodes = kept.map(({ name, dtype }) => placeholder(name, dtype));
+  const results = ofCalls(numCalls, (call) => {
+    const own = inputs.map(({ name, dtype }) => placeholder(inputName(name, call), dtype));
+    nodes.push(...own);
+    const from = [...own, ...kept].map(({ name }) => name);
+    return fn ? addCall(nodes, recording, from, call) : addCopy(nodes, recording, from, call);
   });
-  for (const [i, { dtype }] of outputs.entries()) {
-    const rows = results.map((names) => names[i]!);
-    const joining = { N: { kind: 'INT', value: numCalls }, T: type(dtype), Tidx: type(TfDataType.int32) } as const;
-    nodes.push(
-      numCalls > 1
-        ? node('ConcatV2', outputName(i), [...rows, axis.name], joining)
-        : node('Identity', outputName(i), rows, { T: type(dtype) }), // a graph can't give back what it was given
-    );
+  for (const [i, name] of outputNames(recording, numCalls).entries()) {
+    // A graph can't give back what it was given.
+    nodes.push(node('Identity', name, [results[i]!], { T: type(outputs[i % outputs.length]!.dtype) }));
   }
   return encodeSavedModel(nodes, fn ? [fn] : []);
 }
@@ -69,8 +64,8 @@ function asFunction({ nodes, inputs, kept, outputs }: Recording): GraphFunction 
 }
 
 /** Calls the function. @param from what it is given @returns its results */
-function addCall(nodes: GraphNode[], { inputs, kept, outputs }: Recording, from: string[], row: number): string[] {
-  const call = node('PartitionedCall', `call${row}`, from, {
+function addCall(nodes: GraphNode[], { inputs, kept, outputs }: Recording, from: string[], at: number): string[] {
+  const call = node('PartitionedCall', `call${at}`, from, {
     Tin: type([...inputs, ...kept].map(({ dtype }) => dtype)),
     Tout: type(outputs.map(({ dtype }) => dtype)),
     f: { kind: 'FUNCTION', value: { name: FUNCTION_NAME, type: outputs[0]!.dtype } },
@@ -81,12 +76,17 @@ function addCall(nodes: GraphNode[], { inputs, kept, outputs }: Recording, from:
 }
 
 /** Adds the nodes themselves, under names of their own. @param from what they are given @returns their results */
-function addCopy(nodes: GraphNode[], recording: Recording, from: string[], row: number): string[] {
+function addCopy(nodes: GraphNode[], recording: Recording, from: string[], call: number): string[] {
   const given = new Map([...recording.inputs, ...recording.kept].map(({ name }, i) => [name, from[i]!]));
-  const named = (result: string) => given.get(result) ?? `row${row}_${result}`;
+  const named = (result: string) => given.get(result) ?? `call${call}_${result}`;
   for (const one of recording.nodes) nodes.push({ ...one, name: named(one.name), inputs: one.inputs.map(named) });
   return recording.outputs.map(({ name }) => named(name));
 }
+
+const inputName = (name: string, call: number) => `${name}_${call}`;
+
+const ofCalls = <T>(numCalls: number, make: (call: number) => T[]): T[] =>
+  Array.from({ length: numCalls }, (_, call) => make(call)).flat();
 
 const resultOf = (name: string, index: number) => (index === 0 ? name : `${name}:${index}`);
 
@@ -96,9 +96,4 @@ function node(op: string, name: string, inputs: readonly string[], attributes: G
 
 function type(value: number | readonly number[]): NodeAttribute {
   return { kind: 'TYPE', value };
-}
-
-function constant(name: string, value: number): GraphNode {
-  const tensor = { dtype: TfDataType.int32, shape: [], bytes: new Uint8Array(Int32Array.of(value).buffer) };
-  return node('Const', name, [], { dtype: type(TfDataType.int32), value: { kind: 'TENSOR', value: tensor } });
 }

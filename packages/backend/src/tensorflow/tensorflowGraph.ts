@@ -1,18 +1,19 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Platform } from '../devices/platform/platform.js';
+import { inputsOfCalls } from '../plan/calls.js';
 import { runTidy } from '../plan/eagerPlan.js';
 import type { CaptureOptions, TensorFunction } from '../plan/plan.js';
 import type { InputSpec } from '../plan/planInputs.js';
 import { describe, dtypeOf, nodeBackend, toTensor } from './eager.js';
-import { encodeCalls, outputName } from './graphCalls.js';
+import { encodeCalls, inputNames, outputNames } from './graphCalls.js';
 import { type Recording, recordOps, releaseKept } from './recordOps.js';
 import { SAVED_MODEL_FILE, SAVED_MODEL_TAG } from './savedModel.js';
 
-export interface GraphOptions extends CaptureOptions {
+export interface GraphOptions extends Required<CaptureOptions> {
   readonly withFile: Platform['withFile'];
 }
 
-/** The ops of one call of a function, as a graph. */
+/** The ops of one call of a function, as a graph that calls them so often. */
 export class TensorflowGraph {
   readonly specs: readonly InputSpec[];
   readonly #backend = nodeBackend();
@@ -29,31 +30,27 @@ export class TensorflowGraph {
   #first: { readonly dataIds: readonly object[]; readonly results: readonly tf.Tensor[] } | undefined;
   #session: number | undefined;
 
-  /** @param areRowsApart the function is recorded for the first row of the examples, and called for each */
-  constructor(fn: TensorFunction, examples: readonly tf.Tensor[], { withFile, areRowsApart }: GraphOptions) {
+  constructor(fn: TensorFunction, examples: readonly tf.Tensor[], { withFile, numCalls }: GraphOptions) {
     this.#withFile = withFile;
     this.specs = examples.map(toSpec);
-    this.#numCalls = areRowsApart ? examples[0]!.shape[0]! : 1;
-    const rows = Array.from({ length: this.#numCalls }, (_, row) =>
-      examples.map((example) => (this.#numCalls > 1 ? tf.slice(example, row, 1) : withOwnData(example))),
-    );
-    const given = rows.flat();
-    const [first, ...others] = rows as [tf.Tensor[], ...tf.Tensor[][]];
+    this.#numCalls = numCalls;
+    const [inputs, ...others] = inputsOfCalls(examples, numCalls);
+    const recorded = inputs!.map(withOwnData);
     try {
-      const recording = recordOps(first, () => runTidy(() => fn(...first)));
+      const recording = recordOps(recorded, () => runTidy(() => fn(...recorded)));
       this.#recording = recording;
       this.#kept = recording.kept;
-      this.#inputNames = [...recording.inputs, ...recording.kept].map(({ name }) => name).join();
-      this.#outputNames = recording.results.map((_, i) => outputName(i)).join();
-      this.#outputs = recording.results.map(toSpec);
-      const results = [recording.results, ...others.map((row) => runTidy(() => fn(...row)))];
+      this.#inputNames = inputNames(recording, numCalls).join();
+      this.#outputNames = outputNames(recording, numCalls).join();
+      const results = [...recording.results, ...others.flatMap((given) => runTidy(() => fn(...given)))];
+      this.#outputs = results.map(toSpec);
       this.#first = {
         dataIds: examples.map(({ dataId }) => dataId),
-        results: recording.results.map((_, i) => tf.keep(joined(results.map((row) => row[i]!)))),
+        results: results.map((result) => tf.keep(tf.clone(result))),
       };
-      tf.dispose(results.flat().filter((result) => !given.includes(result)));
+      tf.dispose(results.filter((result) => !recorded.includes(result) && !examples.includes(result)));
     } finally {
-      tf.dispose(given);
+      tf.dispose(recorded);
     }
   }
 
@@ -86,10 +83,6 @@ export class TensorflowGraph {
     this.#recording = undefined;
     return this.#withFile(SAVED_MODEL_FILE, bytes, (folder) => binding.loadSavedModel(folder, SAVED_MODEL_TAG));
   }
-}
-
-function joined(rows: tf.Tensor[]): tf.Tensor {
-  return rows.length > 1 ? tf.concat(rows) : tf.clone(rows[0]!);
 }
 
 function toSpec({ shape, dtype }: tf.Tensor): InputSpec {

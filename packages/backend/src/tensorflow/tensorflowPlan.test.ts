@@ -154,22 +154,23 @@ describeBackends(
       tf.dispose([table, got!]);
     });
 
-    it('has ops of any name, of rows apart too', async () => {
+    it('has ops of any name, of several calls too', async () => {
       const { tf } = backend();
       await expectNoLeaks(backend(), async () => {
         const x = tf.tensor2d([1, -2, 3, 0.5, 7, -1], [3, 2]);
         // Of which `graphCalls.ts` knows no name for the result.
         const fn = (a: Tensor) => [tf.atan(tf.mul(a, 2)), a];
-        for (const areRowsApart of [false, true]) {
-          const zeros = tf.zeros([3, 2]);
-          const plan = await backend().capture(fn, [zeros], { areRowsApart });
-          const [[got, same], wanted] = [await plan.run([x]), tf.tidy(() => fn(x)[0]!)];
-          expect(await values(got)).toEqual(await values(wanted));
-          expect(await values(same)).toEqual(await values(x));
+        const y = tf.neg(x);
+        for (const given of [[x], [x, y]]) {
+          const zeros = given.map(() => tf.zeros([3, 2]));
+          const plan = await backend().capture(fn, zeros, { numCalls: given.length });
+          const got = await plan.run(given);
+          const wanted = tf.tidy(() => given.flatMap((one) => fn(one).map((result) => tf.clone(result))));
+          expect(await Promise.all(got.map(values))).toEqual(await Promise.all(wanted.map(values)));
           plan.dispose();
-          tf.dispose([zeros, got!, same!, wanted]);
+          tf.dispose([...zeros, ...got, ...wanted]);
         }
-        x.dispose();
+        tf.dispose([x, y]);
       });
     });
 

@@ -18,7 +18,7 @@ it('encodes a text again only when sixteen others came since', async () => {
   const valuesOf = async (prompt: string) => {
     const settings = { prompt, negativePrompt: '', microConditioning } as GenerationSettings;
     const prepared = await conditioner.prepare(settings);
-    const { down } = prepared.base.prepared(false) as PreparedUViT;
+    const { down } = prepared.base.joined(false) as PreparedUViT;
     const { scale } = down.modulations[0]!;
     const values = [...(await scale.data())];
     prepared.dispose();

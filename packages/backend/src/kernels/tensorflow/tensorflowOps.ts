@@ -6,6 +6,7 @@ import { unlessTaped } from '../../ops/unlessTaped.js';
 import { dtypeOf, type Handle, TfDataType } from '../../tensorflow/eager.js';
 import { type EagerProgram, runProgram } from '../../tensorflow/eagerProgram.js';
 import { groupNorm } from './groupNorm.js';
+import { sampleTokens } from './sampleTokens.js';
 
 interface TensorflowOps {
   /** As programs of TensorFlow ops, with less between them than in tfjs. */
@@ -60,14 +61,16 @@ export function tensorflowOps(taped: BasicOps, isNarrow: boolean): TensorflowOps
         return run.add(run.mul(normal, run.mul(factor!, gain!)), offset!); // the two factors first: they are one row an image
       }) as tf.Tensor3D,
 
-    normSiluConv2d: (x, norm, weight, { bias, residual, ...options }) =>
+    normSiluConv2d: (x, norm, weight, { bias, residual, isLastUse, ...options }) =>
       tf.tidy(() => {
         const normed = groupNorm(x, norm.weight, norm.bias, norm.numGroups, norm.epsilon);
+        if (isLastUse) x.dispose();
         const active = runProgram([normed], silu) as tf.Tensor4D;
         normed.dispose();
         return convolve(ops, active, weight, [bias, residual], options);
       }),
 
+    sampleTokens,
     upsampleConv2d: (x, weight, bias) => tf.tidy(() => convolve(ops, ops.upsampleNearest(x, 2), weight, [bias])),
   });
   return { ops, composedOps };
@@ -166,12 +169,12 @@ function attention(
 
 /** x / √(mean x² + ε) over the last axis. */
 function rmsNormal(run: EagerProgram, x: Handle, epsilon: number): Handle {
-  return run.mul(x, run.map('Rsqrt', run.add(run.mean(run.map('Square', x)), epsilon)));
+  return run.mul(x, run.map('Rsqrt', run.add(run.reduce('Mean', run.map('Square', x)), epsilon)));
 }
 
 /** (x − mean) / √(variance + ε) over the last axis. */
 function layerNormal(run: EagerProgram, x: Handle, epsilon: number): Handle {
-  return run.layerNormal(x, epsilon) ?? rmsNormal(run, run.twice(run.sub(x, run.mean(x))), epsilon);
+  return run.layerNormal(x, epsilon) ?? rmsNormal(run, run.twice(run.sub(x, run.reduce('Mean', x))), epsilon);
 }
 
 /** x·Φ(x) = h·(erf h + 1)·√½ with h = x·√½ */

@@ -46,9 +46,10 @@ export const wasmComposedOps: Partial<ComposedOps> = unlessTaped<Partial<Compose
   modulatedNorm: (x, weight, { kind, epsilon, scale, shift }) =>
     rowNorm(x, weight, { kind, epsilon, modulation: { scale, shift } }) as tf.Tensor3D,
 
-  normSiluConv2d: (x, norm, weight, { bias, residual, ...options }) =>
+  normSiluConv2d: (x, norm, weight, { bias, residual, isLastUse, ...options }) =>
     tf.tidy(() => {
       const normed = groupNorm(x, norm, true);
+      if (isLastUse) x.dispose();
       return convolve({ ...geometry(normed, weight, options), bias, residual });
     }),
 

@@ -21,11 +21,18 @@ export const groupNorm: BasicOps['groupNorm'] = (x, weight, bias, numGroups, eps
   });
 
 /** @see ComposedOps.normSiluConv2d */
-export const normSiluConv2d: ComposedOps['normSiluConv2d'] = (x, norm, weight, { bias, residual, ...options }) =>
+export const normSiluConv2d: ComposedOps['normSiluConv2d'] = (
+  x,
+  norm,
+  weight,
+  { bias, residual, isLastUse, ...options },
+) =>
   tf.tidy(() => {
     const [B, H, W, C] = x.shape;
     const slopes = groupNormSlopes(x, { B, numPixels: H * W, C }, { ...norm, epsilon: norm.epsilon ?? EPSILON });
-    return convolve(x, weight, options, { ...(bias && { bias }), ...(residual && { residual }) }, slopes);
+    const y = convolve(x, weight, options, { ...(bias && { bias }), ...(residual && { residual }) }, slopes);
+    if (isLastUse) x.dispose();
+    return y;
   });
 
 /** @see ComposedOps.upsampleConv2d */
