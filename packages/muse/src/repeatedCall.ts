@@ -34,7 +34,7 @@ export class RepeatedCall {
     if (isCaptured && this.#seen.has(shape)) this.#repeated ??= shape;
     this.#seen.add(shape);
     if (this.#repeated !== shape) return this.#runWaiting(input);
-    const parts = this.#parts.map((part) => (given: Tensor) => part(given));
+    const parts = this.#parts.map((part, at) => (given: Tensor) => part(given, at > 0));
     const plan = await this.#plans.get(shape, parts, () => [input]);
     const [output] = await plan.run([input]);
     return output!;
