@@ -147,9 +147,10 @@ describeBackends(
           expect(steps).toEqual(hostSteps);
           results.push(await decodeTokens({ ...options, sampleTemperature: 1, ...bySamples() }));
         }
-        const tokenIds = Int32Array.from([...alone[0]!.tokenIds, ...partly]);
-        const together = await decodeTokens({ ...fresh([11, 12]), tokenIds, ...bySamples() });
-        expect([...together]).toEqual(results.flatMap((tokens) => [...tokens]));
+        // The third has nothing to draw.
+        const tokenIds = Int32Array.from([...alone[0]!.tokenIds, ...partly, ...new Int32Array(S)]);
+        const together = await decodeTokens({ ...fresh([11, 12, 13]), tokenIds, ...bySamples() });
+        expect([...together]).toEqual([...results, new Int32Array(S)].flatMap((tokens) => [...tokens]));
         dispose();
       });
     });
