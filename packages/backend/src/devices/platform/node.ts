@@ -15,6 +15,7 @@ import {
   type Thread,
   type ThreadWork,
 } from './platform.js';
+import { pollCalmly } from './pollCalmly.js';
 
 const require = createRequire(import.meta.url);
 
@@ -63,6 +64,7 @@ async function loadGpu(): Promise<Found<GPU>> {
     for (const [key, value] of Object.entries(dawn.globals)) {
       if (!(key in globalThis)) Object.defineProperty(globalThis, key, { value, configurable: true, writable: true });
     }
+    pollCalmly();
     return { value: dawn.create([]) };
   } catch (error) {
     if (isNotInstalled(error))
