@@ -1,16 +1,8 @@
-import { gumbel, MuseError, normal, uniform } from '@muse/backend';
+import { gumbel, MuseError, uniform } from '@muse/backend';
 import { expect, it } from 'vitest';
+import { byHost, logitsOf, never, S, V } from '../test/seededNetwork.js';
 import { type DecideRequest, type DecodeOptions, decode, decodeTokens, remask, type TokenDecoder } from './index.js';
 import { guideLogits, sampleToken } from './sampleToken.js';
-
-const V = 13;
-const S = 15;
-
-/** Logits that depend on the tokens seen. */
-function logitsOf(tokenIds: Int32Array, stage: number): Float32Array {
-  const seed = tokenIds.reduce((sum, id, at) => (sum * 31 + id + at) % 1_000_003, 7);
-  return Float32Array.from(normal({ seed, stage }, 2 * S * V));
-}
 
 /** A network that samples and decides by itself: the samples are the sampler's, the choice is made by counting. */
 class HostDecoder implements TokenDecoder {
@@ -70,21 +62,6 @@ class HostDecoder implements TokenDecoder {
     this.isDisposed = true;
   }
 }
-
-const never = async () => {
-  throw new Error('not to be asked');
-};
-
-const byHost: DecodeOptions = {
-  tokensToLogits: async (ids) => ({ conditional: logitsOf(ids, 1), unconditional: logitsOf(ids, 2) }),
-  tokenIds: Int32Array.from({ length: 2 * S }, (_, at) => (at % 11 === 4 ? 2 : V)), // two and one are known
-  seeds: [3, 5],
-  grid: [3, 5],
-  codebookSize: V,
-  maskTokenId: V,
-  numSteps: 6,
-  guidanceScale: 1.5,
-};
 
 /** The same by a network that decides by itself, which is noted. */
 function byNetwork(): DecodeOptions & { decoders: HostDecoder[] } {

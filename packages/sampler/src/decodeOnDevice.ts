@@ -4,13 +4,14 @@ import type { DecodeStep } from './decode.js';
 import type { ResolvedDecodeOptions, TokenDecoder, TokenState } from './decodeOptions.js';
 import { guidanceScaleAt } from './guidance.js';
 import { numMaskedAfter } from './maskSchedule.js';
+import { drawsFromAll } from './settings.js';
 import { streamOf } from './streams.js';
 
 const place: ErrorPlace = { package: 'sampler', in: 'decode' };
 
 /** Whether a network samples and decides by itself, and knows the settings. */
 export function isDecodedByNetwork({ startDecoder, settings }: ResolvedDecodeOptions): boolean {
-  return startDecoder !== undefined && settings.topK === undefined && settings.topP === undefined;
+  return startDecoder !== undefined && drawsFromAll(settings);
 }
 
 /** `decode` by a network that samples and decides by itself; its tokens are read after each step. */

@@ -1,28 +1,9 @@
-import { normal } from '@muse/backend';
 import { expect, it } from 'vitest';
+import { logitsOf, never, S, byHost as seeded, V } from '../test/seededNetwork.js';
 import { type DecodeOptions, decode, decodeTokens, remask, type SampledTokens, type SampleRequest } from './index.js';
 import { guideLogits, sampleToken } from './sampleToken.js';
 
-const V = 13;
-const S = 15;
-
-/** Logits that depend on the tokens seen. */
-function logitsOf(tokenIds: Int32Array, stage: number): Float32Array {
-  const seed = tokenIds.reduce((sum, id, at) => (sum * 31 + id + at) % 1_000_003, 7);
-  return Float32Array.from(normal({ seed, stage }, 2 * S * V));
-}
-
-const byHost: DecodeOptions = {
-  tokensToLogits: async (ids) => ({ conditional: logitsOf(ids, 1), unconditional: logitsOf(ids, 2) }),
-  tokenIds: Int32Array.from({ length: 2 * S }, (_, at) => (at % 11 === 4 ? 2 : V)),
-  seeds: [11, 12],
-  grid: [3, 5],
-  codebookSize: V,
-  maskTokenId: V,
-  numSteps: 6,
-  guidanceScale: 2,
-  sampleTemperature: 0.7,
-};
+const byHost: DecodeOptions = { ...seeded, seeds: [11, 12], guidanceScale: 2, sampleTemperature: 0.7 };
 
 async function sampleTokens(ids: Int32Array, request: SampleRequest): Promise<SampledTokens[]> {
   const [conditional, unconditional] = [logitsOf(ids, 1), logitsOf(ids, 2)];
@@ -41,10 +22,6 @@ async function sampleTokens(ids: Int32Array, request: SampleRequest): Promise<Sa
     };
   });
 }
-
-const never = async () => {
-  throw new Error('not to be asked');
-};
 
 async function stepsOf(steps: AsyncGenerator<{ tokenIds: Int32Array; candidates: Int32Array; decided: Uint8Array }>) {
   const all = [];

@@ -1,11 +1,13 @@
 import { type ErrorPlace, MuseError, ShapeError, uniform } from '@muse/backend';
 import type { ResolvedDecodeOptions } from './decodeOptions.js';
+import { keepSample } from './sampleCandidates.js';
 import type { SampledStep } from './sampleStep.js';
+import { drawsFromAll } from './settings.js';
 import { streamOf } from './streams.js';
 
 /** Whether a network samples by itself, and knows the settings. */
 export function isSampledByNetwork({ sampleTokens, settings }: ResolvedDecodeOptions): boolean {
-  return sampleTokens !== undefined && settings.topK === undefined && settings.topP === undefined;
+  return sampleTokens !== undefined && drawsFromAll(settings);
 }
 
 /**
@@ -42,18 +44,13 @@ export async function sampleByNetwork(call: SampledStep, place: ErrorPlace): Pro
       );
     }
     for (const [index, position] of chosen.entries()) {
-      const where = `step ${step}, image ${image}, position ${position}`;
-      const tokenId = tokens[index]!;
-      if (!Number.isFinite(logProbability[index]!)) {
-        throw new MuseError(place, `expected finite logits, got NaN or infinity at ${where}`);
+      const sampled = { tokenId: tokens[index]!, logProbability: logProbability[index]! };
+      const isSample = Number.isFinite(sampled.logProbability);
+      if (isSample && !(sampled.tokenId >= 0 && sampled.tokenId < codebookSize)) {
+        const got = `${sampled.tokenId} at step ${step}, image ${image}, position ${position}`;
+        throw new MuseError(place, `expected a token in [0, ${codebookSize}), got ${got}`);
       }
-      if (!(tokenId >= 0 && tokenId < codebookSize)) {
-        throw new MuseError(place, `expected a token in [0, ${codebookSize}), got ${tokenId} at ${where}`);
-      }
-      const at = image * seqLen + position;
-      state.candidates[at] = tokenId;
-      state.logProbability[at] = logProbability[index]!;
-      state.confidence[at] = Math.exp(logProbability[index]!);
+      keepSample(state, seqLen, { step, image, position }, isSample ? sampled : undefined, place);
     }
   });
 }

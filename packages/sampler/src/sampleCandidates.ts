@@ -1,6 +1,6 @@
 import { type ErrorPlace, MuseError, type RandomStream, uniform } from '@muse/backend';
 import type { Logits, ResolvedDecodeOptions } from './decodeOptions.js';
-import { guideLogits, sampleToken } from './sampleToken.js';
+import { guideLogits, type SampledToken, sampleToken } from './sampleToken.js';
 
 /** What was last sampled for each position of a batch. */
 export interface Candidates {
@@ -10,6 +10,36 @@ export interface Candidates {
   readonly confidence: Float32Array;
   /** Its logarithm, f64 [B·S]. */
   readonly logProbability: Float64Array;
+}
+
+/** Where a sample belongs. */
+export interface SamplePlace {
+  readonly step: number | undefined;
+  readonly image: number;
+  readonly position: number;
+}
+
+/**
+ * Keeps what was sampled.
+ *
+ * @param seqLen S
+ * @throws MuseError for no sample: the logits made no distribution
+ */
+export function keepSample(
+  state: Candidates,
+  seqLen: number,
+  { step, image, position }: SamplePlace,
+  sampled: SampledToken | undefined,
+  place: ErrorPlace,
+): void {
+  if (!sampled) {
+    const where = `step ${step}, image ${image}, position ${position}`;
+    throw new MuseError(place, `expected finite logits, got NaN or infinity at ${where}`);
+  }
+  const at = image * seqLen + position;
+  state.candidates[at] = sampled.tokenId;
+  state.logProbability[at] = sampled.logProbability;
+  state.confidence[at] = Math.exp(sampled.logProbability);
 }
 
 /** One image at one step. */
@@ -36,15 +66,8 @@ export function sampleCandidates(
   const guided = new Float64Array(codebookSize);
   const scratch = new Float64Array(codebookSize);
   for (const position of positions) {
-    const at = image * seqLen + position;
-    guideLogits({ ...logits, offset: at * codebookSize, guidanceScale }, guided);
+    guideLogits({ ...logits, offset: (image * seqLen + position) * codebookSize, guidanceScale }, guided);
     const sampled = sampleToken(guided, settings, draws[position]!, scratch);
-    if (!sampled) {
-      const where = `step ${stream.step}, image ${image}, position ${position}`;
-      throw new MuseError(place, `expected finite logits, got NaN or infinity at ${where}`);
-    }
-    state.candidates[at] = sampled.tokenId;
-    state.logProbability[at] = sampled.logProbability;
-    state.confidence[at] = Math.exp(sampled.logProbability);
+    keepSample(state, seqLen, { step: stream.step, image, position }, sampled, place);
   }
 }

@@ -1,5 +1,5 @@
 import { mostLikely } from './mostLikely.js';
-import type { SamplingSettings } from './settings.js';
+import { drawsFromAll, type SamplingSettings } from './settings.js';
 
 /** Logits of one position. */
 export interface PositionLogits {
@@ -70,13 +70,8 @@ function exponentials(logits: Float64Array, highest: number, temperature: number
 }
 
 /** @param weights unnormalised probabilities, f64 [V] */
-function drawToken(
-  weights: Float64Array,
-  { topK, topP }: Pick<SamplingSettings, 'topK' | 'topP'>,
-  draw: number,
-): number {
-  const isFiltered = topK !== undefined || topP !== undefined;
-  const ids = isFiltered ? mostLikely(weights, { topK, topP }) : undefined;
+function drawToken(weights: Float64Array, limits: Pick<SamplingSettings, 'topK' | 'topP'>, draw: number): number {
+  const ids = drawsFromAll(limits) ? undefined : mostLikely(weights, limits);
   const count = ids?.length ?? weights.length;
   let total = 0;
   for (let i = 0; i < count; i++) total += weights[ids?.[i] ?? i]!;

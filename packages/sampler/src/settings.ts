@@ -117,6 +117,11 @@ export function resolveSamplingSettings(
   return resolved;
 }
 
+/** Whether any token may be drawn: neither top-k nor top-p is set. */
+export function drawsFromAll({ topK, topP }: Pick<SamplingSettings, 'topK' | 'topP'>): boolean {
+  return topK === undefined && topP === undefined;
+}
+
 /** Where the choice temperature stands at a step: `start` at the first one, `end` at the last, a line between. */
 export function choiceTemperatureAt(settings: SamplingSettings, step: number): number {
   const [start, end] = settings.choiceTemperature;

@@ -4,14 +4,12 @@ import { runTidy } from './eagerPlan.js';
 import type { TensorFunction } from './plan.js';
 
 /** What each of so many calls takes of the inputs. @throws ShapeError unless all take inputs of the same shapes and dtypes */
-export function inputsOfCalls<T extends tf.Tensor>(inputs: readonly T[], numCalls: number): T[][] {
-  const size = inputs.length / numCalls;
-  const calls =
-    Number.isSafeInteger(numCalls) && numCalls > 0
-      ? Array.from({ length: numCalls }, (_, call) =>
-          inputs.slice(Math.ceil(call * size), Math.ceil((call + 1) * size)),
-        )
-      : [];
+export function inputsOfCalls(inputs: readonly tf.Tensor[], numCalls: number): tf.Tensor[][] {
+  const size = Math.ceil(inputs.length / numCalls);
+  const isCount = Number.isSafeInteger(numCalls) && numCalls > 0;
+  const calls = isCount
+    ? Array.from({ length: numCalls }, (_, call) => inputs.slice(call * size, (call + 1) * size))
+    : [];
   const described = calls.map((own) => own.map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(' and '));
   if (calls.length > 0 && described.every((one) => one === described[0])) return calls;
   throw new ShapeError(
