@@ -9,7 +9,8 @@ import { create, globals } from 'webgpu';
  */
 export async function startWebgpu(adapter) {
   Object.assign(globalThis, globals);
-  const gpu = create(adapter === 'default' ? [] : [`backend=${adapter}`]);
+  const experiments = 'enable-dawn-features=allow_unsafe_apis'; // as the device does
+  const gpu = create(adapter === 'default' ? [experiments] : [experiments, `backend=${adapter}`]);
   Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
   return createBackend({ device: 'webgpu', autotune: false });
 }

@@ -3,10 +3,12 @@ import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import { type Backend, type Ops, type PackedDtype, referenceOps } from '../src/index.js';
 import { convSource, upsampleConvSource, upsampleFilters } from '../src/kernels/webgpu/convSource.js';
 import { type GemmCall, gemm, matrixSource } from '../src/kernels/webgpu/gemm.js';
-import { gemmTiles, nameOfTile } from '../src/kernels/webgpu/gemmTiles.js';
+import { nameOfTile, tilesFor } from '../src/kernels/webgpu/gemmTiles.js';
+import type { Arithmetic } from '../src/kernels/webgpu/gemmWgsl.js';
 import { groupNormSlopes } from '../src/kernels/webgpu/groupNorm.js';
 import { gpuDtypes, unpackWeight } from '../src/kernels/webgpu/packedWeights.js';
 import { roundedSource } from '../src/kernels/webgpu/roundedRows.js';
+import { tileChoice } from '../src/kernels/webgpu/tileChoice.js';
 import type { ConformanceCase } from './conformanceCase.js';
 
 /** Strips of 16 that are full or not, rows and columns beyond a tile; the same ranks each time. */
@@ -128,7 +130,8 @@ async function compareOddGate({ tf, ops, packWeight }: Backend, dtype: PackedDty
 /**
  * Each value within its bound, and the root of the mean square of all within one in a thousand. A row's number, a product and
  * up to 15 sums of a strip are rounded by 2⁻¹¹ at most: 17 · 2⁻¹¹ of the products' absolute values, and a little more for
- * products below the normal halves. Sums of strips are f32.
+ * products below the normal halves. Sums of strips are f32. Matrices of a subgroup round the row's number alone: their products of
+ * halves are exact in f32, of which all sums are.
  */
 async function boundHalves({ tf, ops, packWeight }: Backend, { M, K, N }: Sizes): Promise<void> {
   const x = tf.randomNormal([M, K], 0, 1, 'float32', K) as Tensor2D;
@@ -138,10 +141,11 @@ async function boundHalves({ tf, ops, packWeight }: Backend, { M, K, N }: Sizes)
   const [got, wanted] = [ops.linear(x, packed), referenceOps.linear(x, rounded)];
   const sumsOfAbsolutes = tf.tidy(() => tf.matMul(tf.abs(x), tf.abs(rounded)));
   const [values, exact, sums] = await Promise.all([got.data(), wanted.data(), sumsOfAbsolutes.data()]);
+  const numRoundings = tileChoice().traits.matrices.f16 ? 1.1 : 17.1;
   let [squares, errors] = [0, 0];
   for (const [i, value] of values.entries()) {
     const error = Math.abs(value - exact[i]!);
-    const bound = 17.1 * 2 ** -11 * sums[i]!;
+    const bound = numRoundings * 2 ** -11 * sums[i]!;
     if (!(error <= bound)) throw new Error(`at ${i}: expected ${exact[i]} ± ${bound}, got ${value}`);
     squares += exact[i]! ** 2;
     errors += error ** 2;
@@ -188,11 +192,11 @@ async function compareTiles(backend: Backend, dtype: PackedDtype | undefined): P
     const weight = tf.randomNormal([K, 2 * N], 0, 1, 'float32', 5);
     const bias = tf.randomNormal([2 * N], 0, 1, 'float32', 7);
     const packed = dtype ? packWeight(weight, dtype) : tf.clone(weight);
-    const isRounded = dtype === 'w16a16' || dtype === 'w8a8';
+    const arithmetic = dtype === 'w16a16' ? 'f16' : dtype === 'w8a8' ? 'i8' : 'f32';
     const isGated = dtype === undefined; // the sums of gates are as those of values; software adapters compile for long
-    await expectSameBits(backend, () => ({
+    await expectSameBits(backend, arithmetic, () => ({
       sizes: { M, N: isGated ? N : 2 * N, K },
-      source: isRounded ? roundedSource(x, K, dtype === 'w16a16' ? 'f16' : 'i8') : matrixSource(x, K),
+      source: arithmetic === 'f32' ? matrixSource(x, K) : roundedSource(x, K, arithmetic),
       weights: [packed],
       epilogue: { bias, isGated, ...(isGated && { activation: 'gelu' }) },
     }));
@@ -228,15 +232,20 @@ async function compareConvolutionTiles(
     'at a stride': () => ops.conv2d(x!, weight!, bias, { stride: 2, padding: [1, 1, 1, 1] }),
   } satisfies Record<Convolution['kind'], () => Tensor>;
   const made = op[kind]();
-  await expectSameBits(backend, call, made);
+  await expectSameBits(backend, 'f32', call, made);
   tf.dispose([x!, weight!, bias!, norm.weight, norm.bias, made]);
 }
 
-/** @param call may make tensors @param made what the op gives; else the first tile's result is taken */
-async function expectSameBits({ tf }: Backend, call: () => GemmCall, made?: Tensor): Promise<void> {
+/** @param call of an arithmetic, may make tensors @param made what the op gives; else the first tile's result is taken */
+async function expectSameBits(
+  { tf }: Backend,
+  arithmetic: Arithmetic,
+  call: () => GemmCall,
+  made?: Tensor,
+): Promise<void> {
   const bitsOf = async (tensor: Tensor) => new Uint32Array((await tensor.data()).slice().buffer);
   let wanted = made && (await bitsOf(made));
-  for (const tile of gemmTiles) {
+  for (const tile of tilesFor(arithmetic, tileChoice().tiles)) {
     const product = tf.tidy(() => gemm({ ...call(), tile }));
     const bits = await bitsOf(product);
     product.dispose();

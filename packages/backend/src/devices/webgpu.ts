@@ -2,9 +2,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ModelDtype } from '../backend.js';
 import { MuseError, UnsupportedBackendError } from '../errors.js';
+import { checkMatrices } from '../kernels/webgpu/checkMatrices.js';
 import { hoistDirectives } from '../kernels/webgpu/directives.js';
 import { fixWebgpuKernels } from '../kernels/webgpu/fixWebgpuKernels.js';
+import { SUBGROUP_FEATURES } from '../kernels/webgpu/gpuTraits.js';
 import { packWeight } from '../kernels/webgpu/packedWeights.js';
+import { startTileChoice } from '../kernels/webgpu/tileChoice.js';
 import { webgpuComposedOps, webgpuOps } from '../kernels/webgpu/webgpuOps.js';
 import { inCalls } from '../plan/calls.js';
 import { inSequence } from '../plan/eagerPlan.js';
@@ -18,7 +21,7 @@ import { withEarlyFrees } from './earlyFrees.js';
 import { platform } from './platform/node.js';
 import { activate, shutDown } from './tfjsBackend.js';
 
-const FEATURES: GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'bgra8unorm-storage'];
+const FEATURES: GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'bgra8unorm-storage', ...SUBGROUP_FEATURES];
 
 const LIMITS = [
   'maxBufferSize',
@@ -62,6 +65,7 @@ export const webgpuDevice: Device = {
     });
     const errors = collectErrors(device);
     hoistDirectives(device);
+    const tileChoice = startTileChoice(device, adapter.info);
 
     const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
     if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
@@ -74,6 +78,7 @@ export const webgpuDevice: Device = {
     const backend = tf.backend() as InstanceType<typeof WebGPUBackend>;
     const internals = backend as unknown as TfjsWebgpu;
     const pool = boundPool(backend.bufferManager);
+    await checkMatrices(internals, tileChoice);
     const tuner =
       (autotune ?? isGpu(adapter))
         ? await TileTuner.open(internals, platform.textStore(`webgpu-tiles-${keyOf(adapter)}`))

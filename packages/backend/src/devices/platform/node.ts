@@ -65,7 +65,8 @@ async function loadGpu(): Promise<Found<GPU>> {
       if (!(key in globalThis)) Object.defineProperty(globalThis, key, { value, configurable: true, writable: true });
     }
     pollCalmly();
-    return { value: dawn.create([]) };
+    // Without it Dawn's experiments, such as matrices of subgroups, are not offered.
+    return { value: dawn.create(['enable-dawn-features=allow_unsafe_apis']) };
   } catch (error) {
     if (isNotInstalled(error))
       return { missing: 'the package webgpu is not installed', howToGet: 'npm install webgpu' };

@@ -1,8 +1,9 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { type Activation, activationWgsl } from './activationWgsl.js';
-import { ENABLE_HALVES } from './directives.js';
-import { columnsOf, type GemmTile, gemmTiles, nameOfTile, rowsOf, tileMemory } from './gemmTiles.js';
-import { type Arithmetic, finishWgsl, type GemmShape, mainWgsl, numberBytes, weightWgsl } from './gemmWgsl.js';
+import { directivesFor } from './directives.js';
+import { columnsOf, type GemmTile, nameOfTile, rowsOf, threadsOf, tileMemory, tilesFor } from './gemmTiles.js';
+import { type Arithmetic, finishWgsl, type GemmShape, mainWgsl, weightWgsl } from './gemmWgsl.js';
+import { matrixMainWgsl } from './matrixWgsl.js';
 import { packedDtype, packedFormats } from './packedWeights.js';
 import { int, type KernelInput, type KernelUniform, runKernel } from './runKernel.js';
 import { tileChoice } from './tileChoice.js';
@@ -22,8 +23,8 @@ export interface GemmSource {
   /**
    * What is multiplied; default f32. Rows of `f16` are halves and those of `i8` words of four bytes, `loadRows` gives `vec4` of
    * f16 and u32 then, and the WGSL has `fn rowScale(m: i32) -> f32`, the factor of row m, and `fn measureRows(firstRow: i32)`,
-   * which all threads call before any row is loaded. It finds `TILE_ROWS` and `SIDE`, the rows and the side of the workgroup,
-   * and has `TILE_ROWS` words of workgroup memory.
+   * which all threads call before any row is loaded. It finds `TILE_ROWS` and `THREADS`, the rows and the threads of the
+   * workgroup, and has `TILE_ROWS` words of workgroup memory.
    */
   readonly arithmetic?: Arithmetic;
   /** Numbers that a row has, or words; default K. */
@@ -116,16 +117,17 @@ export function gemm({ sizes, source, weights, epilogue = {}, tile: wanted }: Ge
     isGated,
     ...given.map(([name]) => name),
   ].join('_');
+  const choice = tileChoice();
   const run = (tile: GemmTile) => {
     const hasPhases = numPhases > 1;
-    const shape: GemmShape = { arithmetic, tile, numWeights: weights.length, components, packing, hasPhases };
+    const shape: GemmShape = { arithmetic, numWeights: weights.length, components, packing, hasPhases };
     return runKernel({
       key: `museGemm_${nameOfTile(tile)}_${key}`,
       inputs,
       outputShape: [numPhases * M, N],
       outputComponents: components,
       workgroups: [Math.ceil(N / columnsOf(tile)), Math.ceil(M / rowsOf(tile)), numPhases],
-      workgroupSize: [tile.side, tile.side, 1],
+      workgroupSize: [threadsOf(tile), 1, 1],
       uniforms: {
         M: int(M),
         N: int(N),
@@ -135,24 +137,23 @@ export function gemm({ sizes, source, weights, epilogue = {}, tile: wanted }: Ge
         ...source.uniforms,
       },
       wgsl: [
-        arithmetic === 'f16' ? ENABLE_HALVES : '',
+        directivesFor({ tile, arithmetic }, choice.traits.isPinned),
         source.wgsl,
         activation ? activationWgsl(activation, components === 4 ? 'vec4<f32>' : 'f32') : '',
         weightWgsl(shape, isGated),
         finishWgsl(shape, epilogue),
-        mainWgsl(shape, isGated),
+        tile.kind === 'matrices' ? matrixMainWgsl(tile, isGated) : mainWgsl(shape, tile, isGated),
       ].join('\n'),
     });
   };
   if (wanted) return run(wanted);
-  const tile = tileChoice().tileOf(`${key} ${M}×${N}×${K}×${numPhases}`, (limits) => ({
+  const tiles = tilesFor(arithmetic, choice.tiles).filter((tile) =>
+    choice.fits(tileMemory(tile, { arithmetic, isGated }), threadsOf(tile)),
+  );
+  const tile = choice.tileOf(`${key} ${M}×${N}×${K}×${numPhases}`, tiles, () => ({
     inputs: Object.values(inputs).map(({ tensor }) => tensor),
     flop: 2 * M * N * K * numPhases * (isGated ? 2 : 1),
-    tiles: gemmTiles.filter(
-      (tile) =>
-        tileMemory(tile, { sizeBytes: numberBytes[arithmetic], isGated, isRounded: arithmetic !== 'f32' }) <=
-        limits.maxComputeWorkgroupStorageSize,
-    ),
+    tiles,
     run,
   }));
   return run(tile);

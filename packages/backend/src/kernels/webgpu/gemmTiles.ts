@@ -1,41 +1,142 @@
-/** Results of a workgroup: `side` × `side` threads, each with `rows` rows of `quads` times four columns. */
-export interface GemmTile {
-  readonly side: number;
+import type { Arithmetic } from './gemmWgsl.js';
+
+/**
+ * Results of a workgroup by threads, `width` of them side by side: each has `rows` rows of `quads` times four columns.
+ *
+ * Numbers of rows come from the workgroup's memory, or, `bySubgroups`, from the registers of a subgroup, which is `width`
+ * threads: each has loaded some, and hands them to the others.
+ */
+export interface ThreadTile {
+  readonly kind: 'memory' | 'subgroups';
+  readonly width: number;
+  readonly height: number;
   readonly rows: number;
   readonly quads: number;
 }
 
-/** Numbers along K that a workgroup has in its memory at once. Of bytes these are words of four. */
-export const STRIP = 16;
-
-export const rowsOf = ({ side, rows }: GemmTile) => side * rows;
-export const columnsOf = ({ side, quads }: GemmTile) => side * quads * 4;
-/** Between rows of the transposed tile in workgroup memory: one more, so that writes fall on different banks. */
-export const strideOf = (tile: GemmTile) => rowsOf(tile) + 1;
-
-/** 64 × 64: what is taken unless another was measured to be faster. */
-export const DEFAULT_TILE: GemmTile = { side: 16, rows: 4, quads: 1 };
-
-/** From small, for products with few results, to large, which read least. */
-export const gemmTiles: readonly GemmTile[] = [
-  DEFAULT_TILE,
-  { side: 8, rows: 4, quads: 1 }, // 32 × 32
-  { side: 16, rows: 8, quads: 1 }, // 128 × 64
-  { side: 16, rows: 4, quads: 2 }, // 64 × 128
-];
-
-export const nameOfTile = (tile: GemmTile) => `${rowsOf(tile)}x${columnsOf(tile)}`;
-
-export interface TileMemory {
-  /** Bytes of a number in the tiles. */
-  readonly sizeBytes: number;
-  readonly isGated: boolean;
-  /** Rows are rounded, for which each has a word. */
-  readonly isRounded: boolean;
+/** Sides of the matrices that the subgroups of a device multiply: rows · columns = [M, K] · [K, N]. */
+export interface MatrixShape {
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
 }
 
+/** Results of a workgroup by `width` × `height` subgroups: each has `rows` × `columns` results, in matrices. */
+export interface MatrixTile {
+  readonly kind: 'matrices';
+  readonly of: 'f16' | 'i8';
+  readonly shape: MatrixShape;
+  readonly subgroupSize: number;
+  readonly width: number;
+  readonly height: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export type GemmTile = ThreadTile | MatrixTile;
+
+/** What a device has beside WebGPU's least, as its products use it. */
+export interface GpuTraits {
+  /** Threads of a subgroup, 8, 16 or 32, if kernels may count on so many. */
+  readonly subgroupSize?: number;
+  /** It has others too, so a kernel must say that it counts on these. */
+  readonly isPinned: boolean;
+  /** Matrices that subgroups multiply: halves summed in f32, bytes in 32 bits. */
+  readonly matrices: Readonly<Partial<Record<MatrixTile['of'], MatrixShape>>>;
+}
+
+/** Numbers along K that a workgroup has in its memory at once. Of bytes these are words of four. */
+export const STRIP = 16;
+/** The same of tiles of matrices, in numbers of theirs. */
+export const matrixStrips = { f16: 32, i8: 64 } as const;
+
+export const rowsOf = ({ height, rows }: GemmTile) => height * rows;
+export const columnsOf = (tile: GemmTile) => tile.width * (tile.kind === 'matrices' ? tile.columns : tile.quads * 4);
+export const threadsOf = (tile: GemmTile) =>
+  tile.width * tile.height * (tile.kind === 'matrices' ? tile.subgroupSize : 1);
+
+/** From a row to the next in workgroup memory, in fours: one more than a strip has, so that rows fall on different banks. */
+export const ROW_STRIDE = STRIP / 4 + 1;
+/** The same of matrices, in numbers of theirs: 16 bytes more than a row has, for the banks. */
+export const matrixStride = (columns: number, of: MatrixTile['of']) => columns + (of === 'f16' ? 8 : 16);
+
+/** 64 × 64: what is taken unless another was measured to be faster. */
+export const DEFAULT_TILE: ThreadTile = { kind: 'memory', width: 16, height: 16, rows: 4, quads: 1 };
+
+/** From small, for products with few results, to large, which read least. */
+const everywhere: readonly ThreadTile[] = [
+  DEFAULT_TILE,
+  { kind: 'memory', width: 8, height: 8, rows: 4, quads: 1 }, // 32 × 32
+  { kind: 'memory', width: 16, height: 16, rows: 8, quads: 1 }, // 128 × 64
+  { kind: 'memory', width: 16, height: 16, rows: 4, quads: 2 }, // 64 × 128
+];
+
+/** By the threads of a subgroup; eight are those of a processor's vectors. */
+const bySubgroups: Readonly<Record<number, readonly ThreadTile[]>> = {
+  8: [{ kind: 'subgroups', width: 8, height: 4, rows: 16, quads: 2 }], // 64 × 64
+  16: [{ kind: 'subgroups', width: 16, height: 8, rows: 8, quads: 1 }], // 64 × 64
+  32: [
+    { kind: 'subgroups', width: 32, height: 8, rows: 8, quads: 1 }, // 64 × 128
+    { kind: 'subgroups', width: 32, height: 4, rows: 8, quads: 1 }, // 32 × 128
+  ],
+};
+
+/** Subgroups and what each has: 64 × 64, 32 × 32, 128 × 64, 128 × 128. */
+const matrixGrids = [
+  { width: 2, height: 2, rows: 32, columns: 32 },
+  { width: 2, height: 2, rows: 16, columns: 16 },
+  { width: 2, height: 4, rows: 32, columns: 32 },
+  { width: 4, height: 2, rows: 64, columns: 32 },
+] as const;
+
+/** All tiles that a device computes. Without subgroups these are those of WebGPU's least. */
+export function tilesOf({ subgroupSize, matrices }: GpuTraits): readonly GemmTile[] {
+  if (subgroupSize === undefined) return everywhere;
+  const ofMatrices = (['f16', 'i8'] as const).flatMap((of): MatrixTile[] => {
+    const shape = matrices[of];
+    if (!shape) return [];
+    return matrixGrids
+      .filter(({ rows, columns }) => rows % shape.M === 0 && columns % shape.N === 0)
+      .map((grid) => ({ kind: 'matrices', of, shape, subgroupSize, ...grid }));
+  });
+  return [...everywhere, ...(bySubgroups[subgroupSize] ?? []), ...ofMatrices];
+}
+
+/**
+ * Those of `tiles` that give a product of such numbers its bits, the default first. Matrices of bytes sum as exactly as threads do;
+ * those of halves sum in f32 what threads sum in halves, so where a device has them all products of halves are theirs.
+ */
+export function tilesFor(arithmetic: Arithmetic, tiles: readonly GemmTile[]): readonly GemmTile[] {
+  const ofMatrices = tiles.filter((tile) => tile.kind === 'matrices' && tile.of === arithmetic);
+  if (arithmetic === 'f16' && ofMatrices.length > 0) return ofMatrices;
+  return [...tiles.filter(({ kind }) => kind !== 'matrices'), ...ofMatrices];
+}
+
+export function nameOfTile(tile: GemmTile): string {
+  const size = `${rowsOf(tile)}x${columnsOf(tile)}`;
+  if (tile.kind !== 'matrices') return tile.kind === 'memory' ? size : `${size}s${tile.width}`;
+  const { M, N, K } = tile.shape;
+  return `${size}${tile.of}m${M}x${N}x${K}s${tile.subgroupSize}`;
+}
+
+export interface TileMemory {
+  readonly arithmetic: Arithmetic;
+  readonly isGated: boolean;
+}
+
+const numberBytes = { f32: 4, f16: 2, i8: 4 } as const;
+
 /** Bytes of workgroup memory that a tile takes. */
-export function tileMemory(tile: GemmTile, { sizeBytes, isGated, isRounded }: TileMemory): number {
-  const strips = STRIP * sizeBytes * (strideOf(tile) + columnsOf(tile) * (isGated ? 2 : 1));
-  return strips + (isRounded ? 4 * rowsOf(tile) : 0);
+export function tileMemory(tile: GemmTile, { arithmetic, isGated }: TileMemory): number {
+  const kinds = isGated ? 2 : 1;
+  const greatest = arithmetic === 'f32' ? 0 : 4 * rowsOf(tile); // rows are rounded, for which each has a word
+  if (tile.kind === 'matrices') {
+    const { of, width, height, shape } = tile;
+    const rows = rowsOf(tile) * matrixStride(matrixStrips[of], of);
+    const weights = matrixStrips[of] * matrixStride(columnsOf(tile), of);
+    const results = 4 * kinds * width * height * shape.M * shape.N;
+    return (rows + kinds * weights) * (of === 'f16' ? 2 : 1) + results + greatest;
+  }
+  const rowNumbers = tile.kind === 'memory' ? rowsOf(tile) * ROW_STRIDE * 4 : 0;
+  return numberBytes[arithmetic] * (rowNumbers + STRIP * columnsOf(tile) * kinds) + greatest;
 }

@@ -1,5 +1,5 @@
 import type { GemmEpilogue } from './gemm.js';
-import { columnsOf, type GemmTile, rowsOf, STRIP, strideOf } from './gemmTiles.js';
+import { columnsOf, ROW_STRIDE, rowsOf, STRIP, type ThreadTile, threadsOf } from './gemmTiles.js';
 import { type GpuDtype, packedFormats, WIDEN_HALVES } from './packedWeights.js';
 import type { Components } from './runKernel.js';
 
@@ -12,12 +12,9 @@ export type Arithmetic = 'f32' | 'f16' | 'i8';
 /** Types of a number in the tiles and of a sum. */
 const numberTypes = { f32: 'f32', f16: 'f16', i8: 'u32' } as const;
 const sumTypes = { f32: 'f32', f16: 'f32', i8: 'i32' } as const;
-/** Bytes of a number in the tiles. */
-export const numberBytes = { f32: 4, f16: 2, i8: 4 } as const;
 
 export interface GemmShape {
   readonly arithmetic: Arithmetic;
-  readonly tile: GemmTile;
   readonly numWeights: number;
   /** Numbers of the result that are written at once. */
   readonly components: Components;
@@ -63,8 +60,9 @@ fn loadWeight(k: i32, n: i32) -> vec4<f32> {
   if (arithmetic === 'i8') {
     return /* wgsl */ `
 ${scales}
+// Columns n … n + 3 of row k, which may be past K: its rows meet zeros.
 fn wordAt(k: i32, n: i32) -> u32 {
-  let row = min(k, uniforms.K - 1); // rows past K meet zeros
+  let row = min(k, uniforms.K - 1);
   ${choose((weight, column) => `bitcast<u32>(${format!.words(weight, quad(column), stride)})`)}
 }
 // Four rows of four columns become four columns of four rows.
@@ -109,27 +107,36 @@ fn finish(m: i32, n: i32, value: ${type}, gate: ${type}) -> ${type} {
 }
 
 /** Every result sums its products in the order of K, whatever the tile: the same bits. */
-export function mainWgsl({ arithmetic, tile, components, hasPhases }: GemmShape, isGated: boolean): string {
+export function mainWgsl({ arithmetic, components, hasPhases }: GemmShape, tile: ThreadTile, isGated: boolean): string {
   const type = numberTypes[arithmetic];
-  const sums = `array<vec4<${sumTypes[arithmetic]}>, ${tile.rows * tile.quads}>`;
-  const { side, rows, quads } = tile;
-  const stride = strideOf(tile);
+  const { width, rows, quads } = tile;
+  const sums = `array<vec4<${sumTypes[arithmetic]}>, ${rows * quads}>`;
   const tileQuads = columnsOf(tile) / 4;
+  const threads = threadsOf(tile);
   /** Lines for each four columns of a thread. */
-  const perQuad = (line: (q: number) => string) => Array.from({ length: quads }, (_, q) => line(q)).join('\n');
-  const add = (into: string, q: number, weights: string) => {
-    const at = `[i * ${quads} + ${q}]`;
-    if (arithmetic === 'f32') return `${into}s${at} += value * ${weights}${q};`;
-    if (arithmetic === 'f16') return `${into}Strip${at} += value * ${weights}${q};`;
-    const dots = ['x', 'y', 'z', 'w'].map((c) => `dot4I8Packed(value, ${weights}${q}.${c})`).join(', ');
-    return `${into}s${at} += vec4<i32>(${dots});`;
-  };
+  const perQuad = (line: (q: number) => string) => lines(quads, line);
   const kinds = isGated ? (['sum', 'gate'] as const) : (['sum'] as const);
   const forKinds = (line: (kind: 'sum' | 'gate') => string) => kinds.map(line).join('\n');
+  const add = (into: string, q: number, i: string, c: number) => {
+    const at = `[${i} * ${quads} + ${q}]`;
+    const four = `${into}Four${q}_${c}`;
+    if (arithmetic === 'f32') return `${into}s${at} += value * ${four};`;
+    if (arithmetic === 'f16') return `${into}Strip${at} += value * ${four};`;
+    const dots = ['x', 'y', 'z', 'w'].map((c) => `dot4I8Packed(value, ${four}.${c})`).join(', ');
+    return `${into}s${at} += vec4<i32>(${dots});`;
+  };
+  const strip: Strip = {
+    load: (k, c) =>
+      forKinds((kind) =>
+        perQuad((q) => `let ${kind}Four${q}_${c} = ${kind}Weights[${k} * ${tileQuads} + ${q * width} + column];`),
+      ),
+    add: (i, c) => forKinds((kind) => perQuad((q) => add(kind, q, i, c))),
+  };
+  const from = tile.kind === 'memory' ? rowsFromMemory(tile, type) : rowsFromSubgroups(tile, type);
   const write = (q: number) => {
     const at = `[i * ${quads} + ${q}]`;
     const [sum, gate] = [`vec4<f32>(sums${at})`, isGated ? `vec4<f32>(gates${at})` : 'vec4<f32>(0.0)'];
-    const n = `(firstColumn + (${q * side} + column) * 4)`;
+    const n = `(firstColumn + (${q * width} + column) * 4)`;
     if (components === 4) {
       return `if (${n} < uniforms.N) { result[(to * uniforms.N + ${n}) / 4] = finish(to, ${n} / 4, ${sum}, ${gate}); }`;
     }
@@ -142,36 +149,27 @@ export function mainWgsl({ arithmetic, tile, components, hasPhases }: GemmShape,
   // An array declared in a loop is not zeroed again by every driver: it is always given its zeros.
   return /* wgsl */ `
 const TILE_ROWS = ${rowsOf(tile)};
-const SIDE = ${side};
-var<workgroup> rowTile: array<${type}, ${STRIP * stride}>; // [k][m]
+const THREADS = ${threads};
+${from.declare}
 ${forKinds((kind) => `var<workgroup> ${kind}Weights: array<vec4<${type}>, ${STRIP * tileQuads}>; // [k][n / 4]`)}
 
 fn main() {
-  let row = i32(localId.y);
-  let column = i32(localId.x);
+  let row = i32(localIndex) / ${width};
+  let column = i32(localIndex) % ${width};
   let firstRow = i32(workgroupId.y) * ${rowsOf(tile)};
   let firstColumn = i32(workgroupId.x) * ${columnsOf(tile)};
   ${arithmetic === 'f32' ? '' : 'measureRows(firstRow);'}
   ${forKinds((kind) => `var ${kind}s = ${sums}();`)}
   for (var k0 = 0; k0 < uniforms.depth; k0 += ${STRIP}) {
-    for (var i = i32(localIndex); i < ${(rowsOf(tile) * STRIP) / 4}; i += ${side * side}) {
-      let values = loadRows(firstRow + i / 4, k0 + i % 4 * 4);
-      for (var c = 0; c < 4; c++) { rowTile[(i % 4 * 4 + c) * ${stride} + i / 4] = values[c]; }
-    }
-    for (var i = i32(localIndex); i < ${STRIP * tileQuads}; i += ${side * side}) {
+    ${from.load}
+    for (var i = i32(localIndex); i < ${STRIP * tileQuads}; i += THREADS) {
       let n = firstColumn + i % ${tileQuads} * 4;
       sumWeights[i] = loadWeight(k0 + i / ${tileQuads}, n);
       ${isGated ? `gateWeights[i] = loadWeight(k0 + i / ${tileQuads}, uniforms.N + n);` : ''}
     }
     workgroupBarrier();
     ${arithmetic === 'f16' ? forKinds((kind) => `var ${kind}Strip = array<vec4<f16>, ${rows * quads}>();`) : ''}
-    for (var k = 0; k < ${STRIP}; k++) {
-      ${forKinds((kind) => perQuad((q) => `let ${kind}Four${q} = ${kind}Weights[k * ${tileQuads} + ${q * side} + column];`))}
-      for (var i = 0; i < ${rows}; i++) {
-        let value = rowTile[k * ${stride} + row * ${rows} + i];
-        ${forKinds((kind) => perQuad((q) => add(kind, q, `${kind}Four`)))}
-      }
-    }
+    ${from.multiply(strip)}
     ${
       arithmetic === 'f16'
         ? `for (var i = 0; i < ${rows * quads}; i++) { ${forKinds((kind) => `${kind}s[i] += vec4<f32>(${kind}Strip[i]);`)} }`
@@ -187,4 +185,69 @@ fn main() {
     }
   }
 }`;
+}
+
+/** Lines of a thread for a strip of weights. */
+interface Strip {
+  /** The weights of k, the c-th of four that are at hand at once. */
+  load(k: string, c: number): string;
+  /** What `value`, the number of row i of the thread at the c-th, adds. */
+  add(i: string, c: number): string;
+}
+
+/** How a strip of rows gets to the threads that multiply it. */
+interface RowSupply {
+  readonly declare: string;
+  /** By all threads, before a barrier. */
+  readonly load: string;
+  /** All products of a strip, in the order of k for each result. */
+  multiply(strip: Strip): string;
+}
+
+/** As they are loaded, by fours along K; threads side by side read the same ones. */
+function rowsFromMemory(tile: ThreadTile, type: string): RowSupply {
+  return {
+    declare: `var<workgroup> rowTile: array<vec4<${type}>, ${rowsOf(tile) * ROW_STRIDE}>; // [m][k / 4]`,
+    load: /* wgsl */ `for (var i = i32(localIndex); i < ${(rowsOf(tile) * STRIP) / 4}; i += THREADS) {
+      rowTile[i / ${STRIP / 4} * ${ROW_STRIDE} + i % ${STRIP / 4}] = loadRows(firstRow + i / ${STRIP / 4}, k0 + i % ${STRIP / 4} * 4);
+    }`,
+    multiply: (strip) => /* wgsl */ `for (var k = 0; k < ${STRIP}; k += 4) {
+      ${lines(4, (c) => strip.load(`(k + ${c})`, c))}
+      for (var i = 0; i < ${tile.rows}; i++) {
+        let values = rowTile[(row * ${tile.rows} + i) * ${ROW_STRIDE} + k / 4];
+        ${lines(4, (c) => `{ let value = values[${c}]; ${strip.add('i', c)} }`)}
+      }
+    }`,
+  };
+}
+
+/**
+ * The rows of a subgroup are those of each of its threads. A thread loads fours of them, of four threads a row's strip; the loops
+ * are unrolled, as a number is handed on from a thread that the code names.
+ */
+function rowsFromSubgroups({ width, rows }: ThreadTile, type: string): RowSupply {
+  const numHeld = (rows * STRIP) / 4 / width;
+  return {
+    declare: '',
+    load: lines(numHeld, (h) => {
+      const i = `${(h * width) / 4} + column / 4`;
+      return `let held${h}: vec4<${type}> = loadRows(firstRow + row * ${rows} + ${i}, k0 + column % 4 * 4);`;
+    }),
+    multiply: (strip) =>
+      lines(
+        STRIP,
+        (k) => `{
+      ${strip.load(`${k}`, 0)}
+      ${lines(rows, (i) => {
+        const four = i * 4 + Math.floor(k / 4); // of the subgroup's strip
+        const held = `held${Math.floor(four / width)}[${k % 4}]`;
+        return `{ let value = subgroupBroadcast(${held}, ${four % width}u); ${strip.add(`${i}`, 0)} }`;
+      })}
+    }`,
+      ),
+  };
+}
+
+export function lines(count: number, line: (i: number) => string): string {
+  return Array.from({ length: count }, (_, i) => line(i)).join('\n');
 }

@@ -26,14 +26,14 @@ export function roundedSource(x: TensorInfo, K: number, to: RoundedTo): GemmSour
   };
 }
 
-/** Threads of a row of the workgroup read fours side by side. */
+/** Sixteen threads read a row, fours side by side. */
 const MEASURE_ROWS = /* wgsl */ `
 var<workgroup> greatest: array<atomic<u32>, TILE_ROWS>;
 
 fn measureRows(firstRow: i32) {
-  for (var i = i32(localId.y); i < TILE_ROWS; i += SIDE) {
+  for (var i = i32(localIndex) / 16; i < TILE_ROWS; i += THREADS / 16) {
     var own = vec4<u32>();
-    for (var k = i32(localId.x) * 4; k < uniforms.K; k += SIDE * 4) {
+    for (var k = i32(localIndex) % 16 * 4; k < uniforms.K; k += 64) {
       own = max(own, bitcast<vec4<u32>>(valuesAt(firstRow + i, k)) & vec4<u32>(0x7fffffffu));
     }
     atomicMax(&greatest[i], max(max(own.x, own.y), max(own.z, own.w)));

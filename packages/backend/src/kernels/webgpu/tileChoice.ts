@@ -1,44 +1,76 @@
 /// <reference types="@webgpu/types" />
 import * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { DEFAULT_TILE, type GemmTile } from './gemmTiles.js';
+import { type GemmTile, type GpuTraits, type MatrixTile, tilesOf } from './gemmTiles.js';
+import { traitsOf } from './gpuTraits.js';
 
 /** A product that was met before anybody measured its tiles on this device. */
 export interface UnmeasuredProduct {
   readonly inputs: readonly tf.TensorInfo[];
   readonly flop: number;
-  /** That the device can run; the default is the first. */
+  /** That the device can run, the default first. */
   readonly tiles: readonly GemmTile[];
   run(tile: GemmTile): tf.Tensor;
 }
 
 /**
- * Which tile each product takes on a device, by the product's kernel and sizes. All tiles give the same bits, so this is about
- * time alone; without measurements every product takes the default.
+ * Which tile each product takes on a device, by the product's kernel and sizes. All tiles of a product give the same bits, so this
+ * is about time alone; without measurements every product takes the first.
  */
 export class TileChoice {
   readonly measured = new Map<string, GemmTile>();
   /** Is told of products that are not measured. */
   onUnmeasured?: (product: string, description: UnmeasuredProduct) => void;
+  readonly #limits: GPUSupportedLimits;
+  #traits: GpuTraits;
+  #tiles: readonly GemmTile[];
 
-  constructor(readonly limits: GPUSupportedLimits) {}
+  constructor(limits: GPUSupportedLimits, traits: GpuTraits) {
+    this.#limits = limits;
+    this.#traits = traits;
+    this.#tiles = tilesOf(traits);
+  }
 
-  tileOf(product: string, describe: (limits: GPUSupportedLimits) => UnmeasuredProduct): GemmTile {
+  get traits(): GpuTraits {
+    return this.#traits;
+  }
+
+  /** All that the device computes. */
+  get tiles(): readonly GemmTile[] {
+    return this.#tiles;
+  }
+
+  /** From now on no product is of such matrices. */
+  withoutMatrices(of: MatrixTile['of']): void {
+    const { [of]: _, ...matrices } = this.#traits.matrices;
+    this.#traits = { ...this.#traits, matrices };
+    this.#tiles = tilesOf(this.#traits);
+  }
+
+  fits(workgroupMemory: number, threads: number): boolean {
+    const { maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } = this.#limits;
+    return workgroupMemory <= maxComputeWorkgroupStorageSize && threads <= maxComputeInvocationsPerWorkgroup;
+  }
+
+  /** @param tiles those that give the product its bits, the default first */
+  tileOf(product: string, tiles: readonly GemmTile[], describe: () => UnmeasuredProduct): GemmTile {
     const tile = this.measured.get(product);
-    if (!tile) this.onUnmeasured?.(product, describe(this.limits));
-    return tile ?? DEFAULT_TILE;
+    if (tile && tiles.includes(tile)) return tile;
+    this.onUnmeasured?.(product, describe());
+    return tiles[0]!;
   }
 }
 
 const choices = new WeakMap<GPUDevice, TileChoice>();
 
+/** Before the first product on a device. */
+export function startTileChoice(device: GPUDevice, info: GPUAdapterInfo): TileChoice {
+  const choice = new TileChoice(device.limits, traitsOf(device.features, info));
+  choices.set(device, choice);
+  return choice;
+}
+
 /** Of the device that tfjs works on. */
 export function tileChoice(): TileChoice {
-  const { device } = tf.backend() as WebGPUBackend;
-  let choice = choices.get(device);
-  if (!choice) {
-    choice = new TileChoice(device.limits);
-    choices.set(device, choice);
-  }
-  return choice;
+  return choices.get((tf.backend() as WebGPUBackend).device)!;
 }
