@@ -119,6 +119,13 @@ describe('perKernel', () => {
     expect(kernel.bounds[0].computeShare).toBeCloseTo(2 / 8, 12);
   });
 
+  it('bounds products of matrices by their own peak, and the rest of a pass by that of f32', () => {
+    const product = { ...work, flop: 4e9, readBytes: 10e6, isOfMatrices: true }; // 0.5 ms and 0.1 ms
+    const attention = { ...work, flop: 4e9, isOfMatrices: false }; // 2 ms
+    const [kernel] = perKernel([product, attention], [{ ...gpu, matrixTflops: 8 }]);
+    expect(kernel.bounds[0].ms).toBeCloseTo(2.5, 12);
+  });
+
   it('puts the kernel with the longest bound first', () => {
     const commands = [
       { ...work, kernel: 'RowNorm', readBytes: 1e6 },
