@@ -23,10 +23,11 @@ const { values: args } = parseArgs({
 const [numRounds, numRepeats] = [Number(args.rounds), Number(args.repeats)];
 const arithmetic = { w16a16: 'f16', w8a8: 'i8' }[args.dtype] ?? 'f32';
 
-const backend = await createBackend({ device: 'webgpu', autotune: false });
-const { tf, capabilities, dtypes } = backend;
-if (!dtypes.includes(args.dtype))
-  throw new Error(`expected --dtype to be one of ${dtypes.join(', ')}, got ${args.dtype}`);
+const backend = await createBackend({ device: 'webgpu', autotune: false, dtype: args.dtype }).catch((error) => {
+  process.stderr.write(`[measureTiles] ${error.message}\n`);
+  process.exit(2);
+});
+const { tf, capabilities } = backend;
 const choice = tileChoice();
 print(`${capabilities.description}, ${args.dtype}`);
 

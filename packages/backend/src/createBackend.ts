@@ -14,7 +14,8 @@ export interface BackendOptions extends DeviceOptions {
   /**
    * What models are loaded in. `auto` is the device's choice: the fastest that leaves nearly all tokens as they are
    * (docs/numerics.md). With `bf16` (tensorflow only) `linear` and `conv2d` compute in it, gradients included, and tensors
-   * stay f32: up to twice as fast on processors with AVX512-BF16 or AMX, at three digits in each product. Default f32.
+   * stay f32: up to twice as fast on processors with AVX512-BF16 or AMX, at three digits in each product. With `w16a16` (webgpu) products
+   * of such weights use the matrices of the GPU's subgroups, if it has them; without, weights that are packed so do not. Default f32.
    */
   readonly dtype?: 'auto' | ModelDtype;
   readonly onProgress?: (progress: BackendProgress) => void;
@@ -88,6 +89,7 @@ async function startDevice(name: DeviceName, reason: string, options: BackendOpt
     const expected = ['auto', ...modelDtypes.filter((one) => dtypes.includes(one))].join(', ');
     throw new UnsupportedBackendError(place, `expected a dtype of the device ${name} (${expected}), got ${dtype}`);
   }
+  await device.prepare?.(dtype);
   const { ops: basicOps, composedOps } = dtype === 'bf16' ? device.bfloat16! : device;
   let isDisposed = false;
   options.onProgress?.({ status: 'ready', device: name, detail: device.capabilities.description });

@@ -68,6 +68,8 @@ export interface RunningDevice extends DeviceOps {
     inputs: readonly Tensor[],
     options: Required<CaptureOptions> & { readonly backend: Pick<Backend, 'ops' | 'dtype' | 'freeMemory'> },
   ): Promise<Plan | undefined>;
+  /** Before the first product of a backend that was made with a dtype. */
+  prepare?(dtype: ModelDtype): Promise<void>;
   /** @see Backend.packWeight; absent where weights are f32 only. */
   packWeight?(weight: Tensor, dtype: PackedDtype, order?: readonly number[]): Tensor;
   /** @see Backend.widenFloats */

@@ -78,7 +78,7 @@ export const webgpuDevice: Device = {
     const backend = tf.backend() as InstanceType<typeof WebGPUBackend>;
     const internals = backend as unknown as TfjsWebgpu;
     const pool = boundPool(backend.bufferManager);
-    await checkMatrices(internals, tileChoice);
+    let checked: Promise<void> | undefined;
     const tuner =
       (autotune ?? isGpu(adapter))
         ? await TileTuner.open(internals, platform.textStore(`webgpu-tiles-${keyOf(adapter)}`))
@@ -101,6 +101,11 @@ export const webgpuDevice: Device = {
       freeSpare() {
         submitPending(internals); // what waits is free after it
         pool.destroyFree();
+      },
+      async prepare(dtype) {
+        if (dtype !== 'w16a16') return; // a driver's fault is none of theirs
+        checked ??= checkMatrices(internals, tileChoice);
+        await checked;
       },
       packWeight,
       capture: (parts, inputs, { numCalls, backend }) => {

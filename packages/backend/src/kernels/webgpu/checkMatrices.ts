@@ -3,7 +3,7 @@ import { sameBits } from '../../plan/sameBits.js';
 import { submitPending, type TfjsWebgpu } from '../../plan/tfjsWebgpu.js';
 import { withErrors } from '../../plan/verifiedReplay.js';
 import { gemm } from './gemm.js';
-import { DEFAULT_TILE, type GemmTile, rowsOf, tilesFor } from './gemmTiles.js';
+import { DEFAULT_TILE, type GemmTile, rowsOf, tilesFor, tilesOf } from './gemmTiles.js';
 import { packWeight } from './packedWeights.js';
 import { roundedSource } from './roundedRows.js';
 import type { TileChoice } from './tileChoice.js';
@@ -12,12 +12,12 @@ import type { TileChoice } from './tileChoice.js';
 const [M, N, K] = [35, 44, 41];
 
 /**
- * Whether a device multiplies matrices of halves as it says: they are in no standard yet, and a driver may have another idea of
- * where a subgroup's numbers lie. Small integers are exact in halves, whoever multiplies them in whatever order. If not, its products
- * are those of devices without matrices. Matrices of bytes need no such check: they are taken only for a product whose bits they give.
+ * Has products of halves use a device's matrices if it multiplies those as it says: they are in no standard yet, and a driver may
+ * have another idea of where a subgroup's numbers lie. Small integers are exact in halves, whoever multiplies them in whatever order.
+ * Matrices of bytes need no such check: they are taken only for a product whose bits they give.
  */
 export async function checkMatrices(backend: TfjsWebgpu, choice: TileChoice): Promise<void> {
-  const ofMatrices = tilesFor('f16', choice.tiles).filter(({ kind }) => kind === 'matrices');
+  const ofMatrices = tilesFor('f16', tilesOf(choice.traits)).filter(({ kind }) => kind === 'matrices');
   const [smallest] = ofMatrices.sort((a, b) => rowsOf(a) - rowsOf(b));
   if (!smallest) return;
   const integers = (rows: number, columns: number, factor: number) =>
@@ -39,8 +39,8 @@ export async function checkMatrices(backend: TfjsWebgpu, choice: TileChoice): Pr
     });
     const [wanted, got] = await Promise.all(made.map((tensor) => tensor.data()));
     tf.dispose(made);
-    if (!sameBits(got!, wanted!)) choice.withoutMatrices('f16');
+    if (sameBits(got!, wanted!)) choice.trustHalves();
   } catch {
-    choice.withoutMatrices('f16'); // the device refuses them
+    // The device refuses them.
   }
 }

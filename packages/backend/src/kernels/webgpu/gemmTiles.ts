@@ -69,6 +69,7 @@ const everywhere: readonly ThreadTile[] = [
   { kind: 'memory', width: 8, height: 8, rows: 4, quads: 1 }, // 32 × 32
   { kind: 'memory', width: 16, height: 16, rows: 8, quads: 1 }, // 128 × 64
   { kind: 'memory', width: 16, height: 16, rows: 4, quads: 2 }, // 64 × 128
+  { kind: 'memory', width: 16, height: 16, rows: 8, quads: 2 }, // 128 × 128
 ];
 
 /** By the threads of a subgroup; eight are those of a processor's vectors. */

@@ -20,7 +20,7 @@ describe('the tile of a product', () => {
     expect(met).toEqual(['a']);
   });
 
-  it('is of matrices for halves, though another was measured before the device had them: other tiles have other bits', () => {
+  it('is of matrices for halves once they are trusted, though another was measured before: other tiles have other bits', () => {
     const choice = choose();
     choice.measured.set('a', DEFAULT_TILE);
     const of = (arithmetic: 'f16' | 'i8') => {
@@ -30,11 +30,11 @@ describe('the tile of a product', () => {
         kinds: new Set(tiles.map(({ kind }) => kind)),
       };
     };
+    expect(of('f16')).toEqual({ tile: '64x64', kinds: new Set(['memory', 'subgroups']) });
+    expect(of('i8')).toEqual({ tile: '64x64', kinds: new Set(['memory', 'subgroups', 'matrices']) });
+    choice.trustHalves();
     expect(of('f16')).toEqual({ tile: '64x64f16m16x16x16s32', kinds: new Set(['matrices']) });
     expect(of('i8')).toEqual({ tile: '64x64', kinds: new Set(['memory', 'subgroups', 'matrices']) });
-    choice.withoutMatrices('f16');
-    expect(of('f16')).toEqual({ tile: '64x64', kinds: new Set(['memory', 'subgroups']) });
-    expect(of('i8').kinds).toContain('matrices');
   });
 
   it('fits the device', () => {

@@ -1,7 +1,7 @@
 /// <reference types="@webgpu/types" />
 import * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { type GemmTile, type GpuTraits, type MatrixTile, tilesOf } from './gemmTiles.js';
+import { type GemmTile, type GpuTraits, tilesOf } from './gemmTiles.js';
 import { traitsOf } from './gpuTraits.js';
 
 /** A product that was met before anybody measured its tiles on this device. */
@@ -22,29 +22,26 @@ export class TileChoice {
   /** Is told of products that are not measured. */
   onUnmeasured?: (product: string, description: UnmeasuredProduct) => void;
   readonly #limits: GPUSupportedLimits;
-  #traits: GpuTraits;
   #tiles: readonly GemmTile[];
 
-  constructor(limits: GPUSupportedLimits, traits: GpuTraits) {
+  /** @param traits as the device says; its matrices of halves are used once they are trusted */
+  constructor(
+    limits: GPUSupportedLimits,
+    readonly traits: GpuTraits,
+  ) {
     this.#limits = limits;
-    this.#traits = traits;
-    this.#tiles = tilesOf(traits);
+    const { f16: _, ...matrices } = traits.matrices;
+    this.#tiles = tilesOf({ ...traits, matrices });
   }
 
-  get traits(): GpuTraits {
-    return this.#traits;
-  }
-
-  /** All that the device computes. */
+  /** All that products may take. */
   get tiles(): readonly GemmTile[] {
     return this.#tiles;
   }
 
-  /** From now on no product is of such matrices. */
-  withoutMatrices(of: MatrixTile['of']): void {
-    const { [of]: _, ...matrices } = this.#traits.matrices;
-    this.#traits = { ...this.#traits, matrices };
-    this.#tiles = tilesOf(this.#traits);
+  /** From now on products of halves are of matrices. */
+  trustHalves(): void {
+    this.#tiles = tilesOf(this.traits);
   }
 
   fits(workgroupMemory: number, threads: number): boolean {
