@@ -5,7 +5,7 @@ import { MuseError, UnsupportedBackendError } from '../errors.js';
 import { checkMatrices } from '../kernels/webgpu/checkMatrices.js';
 import { hoistDirectives } from '../kernels/webgpu/directives.js';
 import { fixWebgpuKernels } from '../kernels/webgpu/fixWebgpuKernels.js';
-import { SUBGROUP_FEATURES } from '../kernels/webgpu/gpuTraits.js';
+import { SUBGROUP_FEATURES, traitsOf } from '../kernels/webgpu/gpuTraits.js';
 import { packWeight } from '../kernels/webgpu/packedWeights.js';
 import { startTileChoice } from '../kernels/webgpu/tileChoice.js';
 import { webgpuComposedOps, webgpuOps } from '../kernels/webgpu/webgpuOps.js';
@@ -65,7 +65,10 @@ export const webgpuDevice: Device = {
     });
     const errors = collectErrors(device);
     hoistDirectives(device);
-    const tileChoice = startTileChoice(device, adapter.info);
+    const tileChoice = startTileChoice(device, {
+      ...traitsOf(device.features, adapter.info),
+      isSoftware: !isGpu(adapter),
+    });
 
     const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
     if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');

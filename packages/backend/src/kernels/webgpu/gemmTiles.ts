@@ -35,8 +35,10 @@ export interface MatrixTile {
 
 export type GemmTile = ThreadTile | MatrixTile;
 
-/** What a device has beside WebGPU's least, as its products use it. */
+/** What a device is, and has beside WebGPU's least, as kernels use it. */
 export interface GpuTraits {
+  /** Computed by the processor. */
+  readonly isSoftware?: boolean;
   /** Threads of a subgroup, 8, 16 or 32, if kernels may count on so many. */
   readonly subgroupSize?: number;
   /** It has others too, so a kernel must say that it counts on these. */

@@ -2,7 +2,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { type GemmTile, type GpuTraits, tilesOf } from './gemmTiles.js';
-import { traitsOf } from './gpuTraits.js';
 
 /** A product that was met before anybody measured its tiles on this device. */
 export interface UnmeasuredProduct {
@@ -61,8 +60,8 @@ export class TileChoice {
 const choices = new WeakMap<GPUDevice, TileChoice>();
 
 /** Before the first product on a device. */
-export function startTileChoice(device: GPUDevice, info: GPUAdapterInfo): TileChoice {
-  const choice = new TileChoice(device.limits, traitsOf(device.features, info));
+export function startTileChoice(device: GPUDevice, traits: GpuTraits): TileChoice {
+  const choice = new TileChoice(device.limits, traits);
   choices.set(device, choice);
   return choice;
 }
