@@ -112,6 +112,7 @@ export function flashAttention({ sizes, q, k, v, scale, keyMask, bias, shares }:
     ].join('\n'),
   });
 }
+
 /** `fn loadQ(row, head, c)`: four numbers of a head from number 4c on, zeros beyond its end. */
 function loadWgsl(name: 'q' | 'k' | 'v', headDim: number, isVector: boolean): string {
   const start = `row * uniforms.${name}Stride + uniforms.${name}Offset + head * ${headDim} + c * 4`;

@@ -26,14 +26,14 @@ export function matrixMainWgsl(tile: MatrixTile, isGated: boolean): string {
   const resultSize = shape.M * shape.N;
   /** Words of the rows' and weights' memory from a number on. */
   const word = (at: string) => (perWord === 1 ? at : `(${at}) / ${perWord}`);
-  const storeRows =
-    of === 'f16'
-      ? 'for (var c = 0; c < 4; c++) { rowTile[at + c] = values[c]; }'
-      : 'for (var c = 0; c < 4; c++) { rowTile[at + c] = bitcast<i32>(values[c]); }';
+  const storeRows = lines(
+    4,
+    (c) => `rowTile[at + ${c}] = ${of === 'f16' ? `values[${c}]` : `bitcast<i32>(values[${c}])`};`,
+  );
   const storeWeights = (kind: string, n: string) =>
     of === 'f16'
       ? `let ${kind}Four = loadWeight(k0 + k, ${n});
-      for (var c = 0; c < 4; c++) { ${kind}Weights[k * ${weightStride} + n + c] = ${kind}Four[c]; }`
+      ${lines(4, (c) => `${kind}Weights[k * ${weightStride} + n + ${c}] = ${kind}Four[${c}];`)}`
       : `${kind}Weights[${word(`k * ${weightStride} + n`)}] = bitcast<i32>(wordAt(4 * k0 + k, ${n}));`;
   const load = (type: string, from: string, at: string, stride: number) =>
     `subgroupMatrixLoad<${type}, row_major>(&${from}, u32(${word(at)}), ${stride / perWord}u)`;
