@@ -10,9 +10,10 @@ import { verifiedReplay } from './verifiedReplay.js';
 /** Products that a function met, and whose inputs are kept until they are let go. */
 export type MetProducts = Map<string, UnmeasuredProduct>;
 
-/** A measured run repeats a product until it has this much to do: some milliseconds of a fast GPU. */
+/** A measured run repeats a product until it has this much to do, and then until it takes so long: less is in the noise of handing it in. */
 const FLOP_PER_RUN = 1e10;
-const MAX_REPEATS = 64;
+const MS_PER_RUN = 3;
+const MAX_REPEATS = 256;
 const NUM_ROUNDS = 4;
 /** Another tile is taken only if it saves this share of the default's time. */
 const LEAST_GAIN = 0.05;
@@ -74,8 +75,9 @@ export class TileTuner {
   async #fastest(product: UnmeasuredProduct): Promise<GemmTile> {
     let [best, leastMs] = [product.tiles[0]!, Number.POSITIVE_INFINITY];
     let wanted: Float32Array | undefined;
+    const repeats = await this.#repeatsOf(product);
     for (const tile of product.tiles) {
-      const measured = await this.#time(product, tile).catch(() => undefined);
+      const measured = await this.#time(product, tile, repeats).catch(() => undefined);
       if (!measured) continue; // the device refuses it
       wanted ??= measured.values;
       // All tiles sum in the same order: a compiler that fuses otherwise would show here, and its tile is not taken.
@@ -85,9 +87,19 @@ export class TileTuner {
     return best;
   }
 
+  async #repeatsOf(product: UnmeasuredProduct): Promise<number> {
+    const bounded = (repeats: number) => Math.min(Math.max(Math.round(repeats), 1), MAX_REPEATS);
+    const repeats = bounded(FLOP_PER_RUN / product.flop);
+    const { ms } = await this.#time(product, product.tiles[0]!, repeats).catch(() => ({ ms: MS_PER_RUN }));
+    return ms < MS_PER_RUN ? bounded((repeats * MS_PER_RUN) / ms) : repeats;
+  }
+
   /** Commands are recorded first, so that the host has no part in the time. */
-  async #time({ run, flop }: UnmeasuredProduct, tile: GemmTile): Promise<{ ms: number; values: Float32Array }> {
-    const repeats = Math.min(Math.max(Math.round(FLOP_PER_RUN / flop), 1), MAX_REPEATS);
+  async #time(
+    { run }: UnmeasuredProduct,
+    tile: GemmTile,
+    repeats: number,
+  ): Promise<{ ms: number; values: Float32Array }> {
     const repeated = () => {
       let product: Tensor | undefined;
       for (let i = 0; i < repeats; i++) {
