@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { createBackend } from '../../index.js';
 import type { TfjsWebgpu } from '../../plan/tfjsWebgpu.js';
 import { checkMatrices } from './checkMatrices.js';
-import { DEFAULT_TILE, type GpuTraits, tilesFor } from './gemmTiles.js';
+import { DEFAULT_TILE, tilesFor } from './gemmTiles.js';
+import type { GpuTraits } from './gpuTraits.js';
 import { TileChoice, tileChoice } from './tileChoice.js';
 
 describeBackends(

@@ -3,16 +3,9 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Backend, createBackend } from '../../index.js';
 import { gemm, matrixSource } from './gemm.js';
-import {
-  type GemmTile,
-  type GpuTraits,
-  type MatrixShape,
-  nameOfTile,
-  tileMemory,
-  tilesFor,
-  tilesOf,
-} from './gemmTiles.js';
+import { type GemmTile, nameOfTile, tileMemory, tilesFor, tilesOf } from './gemmTiles.js';
 import type { Arithmetic } from './gemmWgsl.js';
+import type { GpuTraits, MatrixShape } from './gpuTraits.js';
 import { packWeight } from './packedWeights.js';
 import { roundedSource } from './roundedRows.js';
 
@@ -28,7 +21,7 @@ const shapes: readonly MatrixShape[] = [
 ];
 
 // Nothing is computed on the null adapter, which has all features, but the code is checked as on a GPU.
-describe.skipIf(await lacksDawn())('tiles of products, for all sizes of subgroups', () => {
+describe.skipIf(await lacksDawn())('tiles of products, for all sizes of subgroups (needs the package webgpu)', () => {
   let backend: Backend;
   beforeAll(async () => {
     const { create, globals } = await import('webgpu');

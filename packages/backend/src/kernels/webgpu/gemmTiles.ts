@@ -1,4 +1,5 @@
 import type { Arithmetic } from './gemmWgsl.js';
+import type { GpuTraits, MatrixNumber, MatrixShape } from './gpuTraits.js';
 
 /**
  * Results of a workgroup by threads, `width` of them side by side: each has `rows` rows of `quads` times four columns.
@@ -14,17 +15,10 @@ export interface ThreadTile {
   readonly quads: number;
 }
 
-/** Sides of the matrices that the subgroups of a device multiply: rows · columns = [M, K] · [K, N]. */
-export interface MatrixShape {
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-}
-
 /** Results of a workgroup by `width` × `height` subgroups: each has `rows` × `columns` results, in matrices. */
 export interface MatrixTile {
   readonly kind: 'matrices';
-  readonly of: 'f16' | 'i8';
+  readonly of: MatrixNumber;
   readonly shape: MatrixShape;
   readonly subgroupSize: number;
   readonly width: number;
@@ -34,18 +28,6 @@ export interface MatrixTile {
 }
 
 export type GemmTile = ThreadTile | MatrixTile;
-
-/** What a device is, and has beside WebGPU's least, as kernels use it. */
-export interface GpuTraits {
-  /** Computed by the processor. */
-  readonly isSoftware?: boolean;
-  /** Threads of a subgroup, 8, 16 or 32, if kernels may count on so many. */
-  readonly subgroupSize?: number;
-  /** It has others too, so a kernel must say that it counts on these. */
-  readonly isPinned: boolean;
-  /** Matrices that subgroups multiply: halves summed in f32, bytes in 32 bits. */
-  readonly matrices: Readonly<Partial<Record<MatrixTile['of'], MatrixShape>>>;
-}
 
 /** Numbers along K that a workgroup has in its memory at once. Of bytes these are words of four. */
 export const STRIP = 16;
@@ -60,7 +42,7 @@ export const threadsOf = (tile: GemmTile) =>
 /** From a row to the next in workgroup memory, in fours: one more than a strip has, so that rows fall on different banks. */
 export const ROW_STRIDE = STRIP / 4 + 1;
 /** The same of matrices, in numbers of theirs: 16 bytes more than a row has, for the banks. */
-export const matrixStride = (columns: number, of: MatrixTile['of']) => columns + (of === 'f16' ? 8 : 16);
+export const matrixStride = (columns: number, of: MatrixNumber) => columns + (of === 'f16' ? 8 : 16);
 
 /** 64 × 64: what is taken unless another was measured to be faster. */
 export const DEFAULT_TILE: ThreadTile = { kind: 'memory', width: 16, height: 16, rows: 4, quads: 1 };

@@ -1,7 +1,8 @@
 /// <reference types="@webgpu/types" />
 import * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { type GemmTile, type GpuTraits, tilesOf } from './gemmTiles.js';
+import { type GemmTile, tilesOf } from './gemmTiles.js';
+import type { GpuTraits } from './gpuTraits.js';
 
 /** A product that was met before anybody measured its tiles on this device. */
 export interface UnmeasuredProduct {
