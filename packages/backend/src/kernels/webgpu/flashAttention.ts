@@ -43,7 +43,7 @@ export interface KeyShares {
 /** A batch of one has too few queries to keep a GPU busy with a thread each. */
 export const sharesOfGpu: KeyShares = { parts: 4, keysAtOnce: 4 };
 /** A processor's threads are busy with one, and its compiler is for many times as long with more. */
-export const sharesOfProcessor: KeyShares = { parts: 1, keysAtOnce: 1 };
+const sharesOfProcessor: KeyShares = { parts: 1, keysAtOnce: 1 };
 
 /** Queries of a workgroup. */
 const QUERIES = 64;
