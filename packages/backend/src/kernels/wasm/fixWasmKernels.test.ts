@@ -123,6 +123,39 @@ describeBackends(
       expect([...(await sums.data())]).toEqual([3, 4, 0, 0, 6, 8]);
     });
 
+    it('sums over axes, neighbours that others follow and not, in one product or as tfjs does', async () => {
+      const { tf } = backend();
+      const shape = [3, 4, 5, 7];
+      const x = tensor(shape, 1);
+      const values = await x.data();
+      for (const axes of [[0], [1], [0, 1], [1, 2], [2, 1], [0, 1, 2], [-3], [3], [2, 3], [0, 2], [0, 1, 2, 3]]) {
+        const reduced = axes.map((axis) => (axis + 4) % 4);
+        const sums = new Map<string, number>();
+        for (const [i, value] of values.entries()) {
+          const place = [Math.floor(i / 140), Math.floor(i / 35) % 4, Math.floor(i / 7) % 5, i % 7];
+          const kept = place.filter((_, axis) => !reduced.includes(axis)).join();
+          sums.set(kept, (sums.get(kept) ?? 0) + value);
+        }
+        const wanted = [...sums.values()];
+        const numReduced = x.size / wanted.length;
+        for (const keepDims of [false, true]) {
+          const kept = shape.flatMap((side, axis) => (reduced.includes(axis) ? (keepDims ? [1] : []) : [side]));
+          const [sum, mean] = [tf.sum(x, axes, keepDims), tf.mean(x, axes, keepDims)];
+          expect([sum.shape, mean.shape]).toEqual([kept, kept]);
+          expectClose(await sum.data(), wanted, TOLERANCE);
+          expectClose(
+            await mean.data(),
+            wanted.map((value) => value / numReduced),
+            TOLERANCE,
+          );
+          tf.dispose([sum, mean]);
+        }
+      }
+      const counted = tf.sum(tf.ones([4, 3], 'int32'), 0);
+      expect([counted.dtype, ...(await counted.data())]).toEqual(['int32', 4, 4, 4]);
+      tf.dispose([x, counted]);
+    });
+
     it('gives the same input gradient of a convolution as the loops of tfjs', async () => {
       const { tf } = backend();
       const dy = tensor([2, 4, 6, 5], 1);
@@ -140,6 +173,7 @@ describeBackends(
         tf.matMul(tensor([2, 3, 5], 1), tensor([2, 7, 5], 2), false, true);
         tf.fused.matMul({ a: tensor([2, 3, 5], 1), b: tensor([2, 5, 7], 2), bias: tensor([7], 3) });
         tf.gather(tensor([2, 3, 5], 1), tf.tensor2d([0, 1, 1, 0], [2, 2], 'int32'), 1, 1);
+        tf.mean(tensor([2, 3, 5], 1), 1);
       });
       expect(tf.memory().numTensors).toBe(before);
     });
