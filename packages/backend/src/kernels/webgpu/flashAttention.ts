@@ -1,7 +1,7 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
-import { lines } from './gemmWgsl.js';
 import { float, int, type KernelInput, runKernel } from './runKernel.js';
 import { tileChoice } from './tileChoice.js';
+import { lines } from './wgslLines.js';
 
 /** A matrix of one row per place, in which the heads of q, k or v start at `offset`. */
 export interface AttentionRows {
@@ -138,7 +138,7 @@ interface MainOptions extends KeyShares {
 
 function mainWgsl({ headDim, fours, parts, keysAtOnce, isVector, hasMask, hasBias }: MainOptions): string {
   const threads = QUERIES * parts;
-  const perKey = (line: (j: number) => string) => Array.from({ length: keysAtOnce }, (_, j) => line(j));
+  const sumOfKeys = (term: (j: number) => string) => Array.from({ length: keysAtOnce }, (_, j) => term(j)).join(' + ');
   const biasAt = (j: number) =>
     `bias[image * uniforms.biasB + head * uniforms.biasN + min(s, uniforms.S - 1) * uniforms.biasS + min(t + ${j}, uniforms.T - 1) * uniforms.biasT]`;
   const write = isVector
@@ -185,19 +185,19 @@ fn main() {
     workgroupBarrier();
     for (var own = ${parts > 1 ? `part * ${keysAtOnce}` : '0'}; own < min(${KEYS}, uniforms.T - first); own += ${keysAtOnce * parts}) {
       let t = first + own;
-      ${perKey((j) => `var score${j} = 0.0;`).join('\n      ')}
+      ${lines(keysAtOnce, (j) => `var score${j} = 0.0;`)}
       for (var c = 0; c < ${fours}; c++) {
-        ${perKey((j) => `score${j} += dot(query[c], tile[(own + ${j}) * ${fours} + c]);`).join('\n        ')}
+        ${lines(keysAtOnce, (j) => `score${j} += dot(query[c], tile[(own + ${j}) * ${fours} + c]);`)}
       }
-      ${hasBias ? perKey((j) => `score${j} += ${biasAt(j)};`).join('\n      ') : ''}
-      ${perKey((j) => `let isUsed${j} = isUsed(image, t + ${j});`).join('\n      ')}
+      ${hasBias ? lines(keysAtOnce, (j) => `score${j} += ${biasAt(j)};`) : ''}
+      ${lines(keysAtOnce, (j) => `let isUsed${j} = isUsed(image, t + ${j});`)}
       let before = highest;
-      ${perKey((j) => `highest = max(highest, select(LOWEST, score${j}, isUsed${j}));`).join('\n      ')}
+      ${lines(keysAtOnce, (j) => `highest = max(highest, select(LOWEST, score${j}, isUsed${j}));`)}
       let shrink = exp(before - highest);
-      ${perKey((j) => `let weight${j} = select(0.0, exp(score${j} - highest), isUsed${j});`).join('\n      ')}
-      total = total * shrink + (${perKey((j) => `weight${j}`).join(' + ')});
+      ${lines(keysAtOnce, (j) => `let weight${j} = select(0.0, exp(score${j} - highest), isUsed${j});`)}
+      total = total * shrink + (${sumOfKeys((j) => `weight${j}`)});
       for (var c = 0; c < ${fours}; c++) {
-        sums[c] = sums[c] * shrink + (${perKey((j) => `weight${j} * tile[(${KEYS} + own + ${j}) * ${fours} + c]`).join(' + ')});
+        sums[c] = sums[c] * shrink + (${sumOfKeys((j) => `weight${j} * tile[(${KEYS} + own + ${j}) * ${fours} + c]`)});
       }
     }
     workgroupBarrier();

@@ -1,7 +1,7 @@
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { type Activation, activationWgsl } from './activationWgsl.js';
 import { directivesFor } from './directives.js';
-import { columnsOf, type GemmTile, nameOfTile, rowsOf, threadsOf, tileMemory, tilesFor } from './gemmTiles.js';
+import { columnsOf, type GemmTile, nameOfTile, rowsOf, threadsOf } from './gemmTiles.js';
 import { type Arithmetic, finishWgsl, type GemmShape, mainWgsl, weightWgsl } from './gemmWgsl.js';
 import { matrixMainWgsl } from './matrixWgsl.js';
 import { packedDtype, packedFormats } from './packedWeights.js';
@@ -147,9 +147,7 @@ export function gemm({ sizes, source, weights, epilogue = {}, tile: wanted }: Ge
     });
   };
   if (wanted) return run(wanted);
-  const tiles = tilesFor(arithmetic, choice.tiles).filter((tile) =>
-    choice.fits(tileMemory(tile, { arithmetic, isGated }), threadsOf(tile)),
-  );
+  const tiles = choice.tilesFor(arithmetic, isGated);
   const tile = choice.tileOf(`${key} ${M}×${N}×${K}×${numPhases}`, tiles, () => ({
     inputs: Object.values(inputs).map(({ tensor }) => tensor),
     flop: 2 * M * N * K * numPhases * (isGated ? 2 : 1),

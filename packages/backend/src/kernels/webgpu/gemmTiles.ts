@@ -4,7 +4,7 @@ import type { GpuTraits, MatrixNumber, MatrixShape } from './gpuTraits.js';
 /**
  * Results of a workgroup by threads, `width` of them side by side: each has `rows` rows of `quads` times four columns.
  *
- * Numbers of rows come from the workgroup's memory, or, `bySubgroups`, from the registers of a subgroup, which is `width`
+ * Numbers of rows come from the workgroup's memory, or, of `subgroups`, from the registers of a subgroup, which is `width`
  * threads: each has loaded some, and hands them to the others.
  */
 export interface ThreadTile {

@@ -2,6 +2,7 @@ import type { GemmEpilogue } from './gemm.js';
 import { columnsOf, ROW_STRIDE, rowsOf, STRIP, type ThreadTile, threadsOf } from './gemmTiles.js';
 import { type GpuDtype, packedFormats, WIDEN_HALVES } from './packedWeights.js';
 import type { Components } from './runKernel.js';
+import { lines } from './wgslLines.js';
 
 /**
  * What is multiplied: `f32`; `f16`, halves whose products are summed in halves over a strip and in f32 from strip to strip; `i8`,
@@ -115,8 +116,7 @@ export function mainWgsl({ arithmetic, components, hasPhases }: GemmShape, tile:
   const threads = threadsOf(tile);
   /** Lines for each four columns of a thread. */
   const perQuad = (line: (q: number) => string) => lines(quads, line);
-  const kinds = isGated ? (['sum', 'gate'] as const) : (['sum'] as const);
-  const forKinds = (line: (kind: 'sum' | 'gate') => string) => kinds.map(line).join('\n');
+  const forKinds = linesOfKinds(isGated);
   const add = (into: string, q: number, i: string, c: number) => {
     const at = `[${i} * ${quads} + ${q}]`;
     const four = `${into}Four${q}_${c}`;
@@ -187,6 +187,12 @@ fn main() {
 }`;
 }
 
+/** Lines for the values of a product, and again for their gates if it has them. */
+export const linesOfKinds =
+  (isGated: boolean) =>
+  (line: (kind: 'sum' | 'gate') => string): string =>
+    (isGated ? (['sum', 'gate'] as const) : (['sum'] as const)).map(line).join('\n');
+
 /** Lines of a thread for a strip of weights. */
 interface Strip {
   /** The weights of k, the c-th of four that are at hand at once. */
@@ -246,8 +252,4 @@ function rowsFromSubgroups({ width, rows }: ThreadTile, type: string): RowSupply
     }`,
       ),
   };
-}
-
-export function lines(count: number, line: (i: number) => string): string {
-  return Array.from({ length: count }, (_, i) => line(i)).join('\n');
 }

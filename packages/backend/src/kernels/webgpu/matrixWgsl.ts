@@ -1,5 +1,6 @@
 import { columnsOf, type MatrixTile, matrixStride, matrixStrips, rowsOf, threadsOf } from './gemmTiles.js';
-import { lines } from './gemmWgsl.js';
+import { linesOfKinds } from './gemmWgsl.js';
+import { lines } from './wgslLines.js';
 
 const types = {
   f16: { number: 'f16', perWord: 1, sum: 'f32' },
@@ -19,8 +20,7 @@ export function matrixMainWgsl(tile: MatrixTile, isGated: boolean): string {
   /** From a row to the next. */
   const [rowStride, weightStride] = [matrixStride(strip, of), matrixStride(tileColumns, of)];
   const [rowMatrices, columnMatrices] = [tile.rows / shape.M, tile.columns / shape.N];
-  const kinds = isGated ? (['sum', 'gate'] as const) : (['sum'] as const);
-  const forKinds = (line: (kind: 'sum' | 'gate') => string) => kinds.map(line).join('\n');
+  const forKinds = linesOfKinds(isGated);
   const forMatrices = (line: (i: number, j: number) => string) =>
     lines(rowMatrices, (i) => lines(columnMatrices, (j) => line(i, j)));
   const resultSize = shape.M * shape.N;

@@ -1,7 +1,8 @@
 /// <reference types="@webgpu/types" />
 import * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { type GemmTile, tilesOf } from './gemmTiles.js';
+import { type GemmTile, threadsOf, tileMemory, tilesFor, tilesOf } from './gemmTiles.js';
+import type { Arithmetic } from './gemmWgsl.js';
 import type { GpuTraits } from './gpuTraits.js';
 
 /** A product that was met before anybody measured its tiles on this device. */
@@ -23,6 +24,7 @@ export class TileChoice {
   onUnmeasured?: (product: string, description: UnmeasuredProduct) => void;
   readonly #limits: GPUSupportedLimits;
   #tiles: readonly GemmTile[];
+  readonly #fitting = new Map<string, readonly GemmTile[]>();
 
   /** @param traits as the device says; its matrices of halves are used once they are trusted */
   constructor(
@@ -42,6 +44,19 @@ export class TileChoice {
   /** From now on products of halves are of matrices. */
   trustHalves(): void {
     this.#tiles = tilesOf(this.traits);
+    this.#fitting.clear();
+  }
+
+  /** Those that give a product its bits and fit the device, the default first. */
+  tilesFor(arithmetic: Arithmetic, isGated: boolean): readonly GemmTile[] {
+    const key = `${arithmetic} ${isGated}`;
+    const known = this.#fitting.get(key);
+    if (known) return known;
+    const tiles = tilesFor(arithmetic, this.#tiles).filter((tile) =>
+      this.fits(tileMemory(tile, { arithmetic, isGated }), threadsOf(tile)),
+    );
+    this.#fitting.set(key, tiles);
+    return tiles;
   }
 
   fits(workgroupMemory: number, threads: number): boolean {
