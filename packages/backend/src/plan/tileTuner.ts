@@ -31,7 +31,7 @@ export class TileTuner {
   static async open(backend: TfjsWebgpu, store: TextStore): Promise<TileTuner> {
     const tuner = new TileTuner(backend, store);
     const text = await store.read().catch(() => undefined);
-    for (const [product, tile] of parseTiles(text, tuner.#choice.tiles)) tuner.#choice.measured.set(product, tile);
+    for (const [product, tile] of parseTiles(text, tuner.#choice.all)) tuner.#choice.measured.set(product, tile);
     return tuner;
   }
 

@@ -3,7 +3,7 @@ import { sameBits } from '../../plan/sameBits.js';
 import { submitPending, type TfjsWebgpu } from '../../plan/tfjsWebgpu.js';
 import { withErrors } from '../../plan/verifiedReplay.js';
 import { gemm } from './gemm.js';
-import { DEFAULT_TILE, type GemmTile, rowsOf, tilesFor, tilesOf } from './gemmTiles.js';
+import { DEFAULT_TILE, type GemmTile, rowsOf, tilesFor } from './gemmTiles.js';
 import { packWeight } from './packedWeights.js';
 import { roundedSource } from './roundedRows.js';
 import type { TileChoice } from './tileChoice.js';
@@ -17,7 +17,7 @@ const [M, N, K] = [35, 44, 41];
  * Matrices of bytes need no such check: they are taken only for a product whose bits they give.
  */
 export async function checkMatrices(backend: TfjsWebgpu, choice: TileChoice): Promise<void> {
-  const ofMatrices = tilesFor('f16', tilesOf(choice.traits)).filter(({ kind }) => kind === 'matrices');
+  const ofMatrices = tilesFor('f16', choice.all).filter(({ kind }) => kind === 'matrices');
   const [smallest] = ofMatrices.sort((a, b) => rowsOf(a) - rowsOf(b));
   if (!smallest) return;
   const integers = (rows: number, columns: number, factor: number) =>

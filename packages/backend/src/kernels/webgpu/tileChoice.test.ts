@@ -37,6 +37,19 @@ describe('the tile of a product', () => {
     expect(of('i8')).toEqual({ tile: '64x64', kinds: new Set(['memory', 'subgroups', 'matrices']) });
   });
 
+  it('is what was measured of matrices in another process, from when they are trusted', () => {
+    const choice = choose();
+    const kept = choice.all.filter(({ kind }) => kind === 'matrices');
+    for (const tile of kept) choice.measured.set(nameOfTile(tile), tile);
+    const of = (arithmetic: 'f16' | 'i8', product: string) =>
+      nameOfTile(choice.tileOf(product, choice.tilesFor(arithmetic, false), describeProduct));
+    expect(of('i8', '32x32i8m16x16x16s32')).toBe('32x32i8m16x16x16s32');
+    expect(of('f16', '32x32f16m16x16x16s32')).toBe('64x64');
+    choice.trustHalves();
+    expect(of('i8', '32x32i8m16x16x16s32')).toBe('32x32i8m16x16x16s32');
+    expect(of('f16', '32x32f16m16x16x16s32')).toBe('32x32f16m16x16x16s32');
+  });
+
   it('fits the device', () => {
     const choice = choose();
     expect(choice.fits(16_384, 256)).toBe(true);

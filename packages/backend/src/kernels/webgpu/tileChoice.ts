@@ -23,7 +23,9 @@ export class TileChoice {
   /** Is told of products that are not measured. */
   onUnmeasured?: (product: string, description: UnmeasuredProduct) => void;
   readonly #limits: GPUSupportedLimits;
-  #tiles: readonly GemmTile[];
+  /** All that the device says it computes: what was measured is one of them. */
+  readonly all: readonly GemmTile[];
+  #areHalvesTrusted = false;
   readonly #fitting = new Map<string, readonly GemmTile[]>();
 
   /** @param traits as the device says; its matrices of halves are used once they are trusted */
@@ -32,18 +34,17 @@ export class TileChoice {
     readonly traits: GpuTraits,
   ) {
     this.#limits = limits;
-    const { f16: _, ...matrices } = traits.matrices;
-    this.#tiles = tilesOf({ ...traits, matrices });
+    this.all = tilesOf(traits);
   }
 
-  /** All that products may take. */
+  /** Those that products may take. */
   get tiles(): readonly GemmTile[] {
-    return this.#tiles;
+    return this.all.filter((tile) => this.#areHalvesTrusted || tile.kind !== 'matrices' || tile.of !== 'f16');
   }
 
   /** From now on products of halves are of matrices. */
   trustHalves(): void {
-    this.#tiles = tilesOf(this.traits);
+    this.#areHalvesTrusted = true;
     this.#fitting.clear();
   }
 
@@ -52,7 +53,7 @@ export class TileChoice {
     const key = `${arithmetic} ${isGated}`;
     const known = this.#fitting.get(key);
     if (known) return known;
-    const tiles = tilesFor(arithmetic, this.#tiles).filter((tile) =>
+    const tiles = tilesFor(arithmetic, this.tiles).filter((tile) =>
       this.fits(tileMemory(tile, { arithmetic, isGated }), threadsOf(tile)),
     );
     this.#fitting.set(key, tiles);
